@@ -1,0 +1,75 @@
+# sdref: `make run` for a first picture, `make test` for the proof, `make help` for the rest.
+CC      ?= cc
+OPT     ?= -O3
+ARCH    ?= $(if $(PORTABLE),,-march=native)
+OPENMP  ?= 1
+BUILD   ?= build
+PREFIX  ?= /usr/local
+Q       := $(if $(V),,@)
+# The flags that make the bits: changing this line changes results.
+BITS    := -std=c11 -ffp-contract=off -fno-fast-math -fno-math-errno -fno-trapping-math
+WARN    := -Wall -Wextra -Wshadow -Wdouble-promotion -Wfloat-conversion -Werror=double-promotion -Werror=float-conversion
+FLAGS    = $(BITS) $(OPT) $(ARCH) -g $(WARN) $(if $(filter 1,$(OPENMP)),-fopenmp,-Wno-unknown-pragmas) \
+           -D_POSIX_C_SOURCE=200809L -I. $(CFLAGS)
+LINK     = $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ -lm
+SRC     := $(wildcard tensor/*.c weights/*.c nn/*.c sampler/*.c render/*.c) $(filter-out ref/main.c,$(wildcard ref/*.c))
+HEADERS := $(wildcard tensor/*.h weights/*.h nn/*.h sampler/*.h render/*.h ref/*.h)
+TESTS   := $(patsubst tests/%.c,$(BUILD)/f32/%,$(wildcard tests/t_*.c)) $(patsubst tests/%.c,$(BUILD)/f64/%,$(wildcard tests/t_*.c tests/t64_*.c))
+
+all: $(BUILD)/sdref $(BUILD)/sdref-f64   ## build both programs: sdref (binary32) and sdref-f64 (binary64)
+
+run: all   ## a first object from the exact prior: pictures in runs/first
+	$(BUILD)/sdref distill "a red mug" --out runs/first --overwrite
+
+$(BUILD)/f32/%.o: %.c Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) -MMD -c -o $@ $<
+$(BUILD)/f64/%.o: %.c Makefile
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(FLAGS) -DSDREF_F64 -MMD -c -o $@ $<
+$(BUILD)/libsdref.a: $(SRC:%.c=$(BUILD)/f32/%.o)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(BUILD)/libsdref-f64.a: $(SRC:%.c=$(BUILD)/f64/%.o)
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(BUILD)/sdref: $(BUILD)/f32/ref/main.o $(BUILD)/libsdref.a
+	$(Q)$(LINK)
+$(BUILD)/sdref-f64: $(BUILD)/f64/ref/main.o $(BUILD)/libsdref-f64.a
+	$(Q)$(LINK)
+$(BUILD)/f32/t%: $(BUILD)/f32/tests/t%.o $(BUILD)/libsdref.a
+	$(Q)$(LINK)
+$(BUILD)/f64/t%: $(BUILD)/f64/tests/t%.o $(BUILD)/libsdref-f64.a
+	$(Q)$(LINK)
+$(BUILD)/exhaustive: $(BUILD)/f32/tests/exhaustive.o $(BUILD)/libsdref.a
+	$(Q)$(LINK) -lmpfr -lgmp
+
+test: all $(TESTS)   ## everything that gates a commit; needs nothing but a C compiler and make
+	@sh tests/run.sh $(BUILD)
+bits:   ## one digest over compilers, flags, instruction sets, threads and machines
+	sh tests/bits.sh
+exhaustive: $(BUILD)/exhaustive   ## every elementary function on all 2^32 floats (needs MPFR; about ten minutes)
+	$(BUILD)/exhaustive $(ARGS)
+sanitize:   ## the tests under address and undefined-behaviour sanitizers, and the fuzz targets (needs clang)
+	sh tests/sanitize.sh
+bench: all $(BUILD)/f32/bench   ## where the time goes, as ratios within one run
+	$(BUILD)/f32/bench
+$(BUILD)/f32/bench: $(BUILD)/f32/tests/bench.o $(BUILD)/libsdref.a
+	$(Q)$(LINK)
+
+install: all   ## programs, libraries and headers under $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig $(DESTDIR)$(PREFIX)/include/sdref
+	install -m 755 $(BUILD)/sdref $(BUILD)/sdref-f64 $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(BUILD)/libsdref.a $(BUILD)/libsdref-f64.a $(DESTDIR)$(PREFIX)/lib
+	for h in $(HEADERS); do install -D -m 644 $$h $(DESTDIR)$(PREFIX)/include/sdref/$$h; done
+	printf 'Name: sdref\nDescription: CPU reference of text-to-3D score distillation\nVersion: %s\nCflags: -I%s/include/sdref\nLibs: -L%s/lib -lsdref -lm%s\n' \
+	  "$$($(BUILD)/sdref --version | cut -d' ' -f2)" $(PREFIX) $(PREFIX) "$(if $(filter 1,$(OPENMP)), -fopenmp)" > $(DESTDIR)$(PREFIX)/lib/pkgconfig/sdref.pc
+uninstall:   ## what install put there
+	rm -rf $(DESTDIR)$(PREFIX)/bin/sdref $(DESTDIR)$(PREFIX)/bin/sdref-f64 $(DESTDIR)$(PREFIX)/lib/libsdref.a \
+	  $(DESTDIR)$(PREFIX)/lib/libsdref-f64.a $(DESTDIR)$(PREFIX)/lib/pkgconfig/sdref.pc $(DESTDIR)$(PREFIX)/include/sdref
+clean:   ## remove what was built (never runs/)
+	rm -rf $(BUILD)
+help:   ## list these lines
+	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/'
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.PHONY: all run test bits exhaustive sanitize bench install uninstall clean help
+.SECONDARY:

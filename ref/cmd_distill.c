@@ -1,0 +1,211 @@
+/* cmd_distill.c -- sdref distill: settings, checkpoints, resume, the log, the closing summary */
+#include "ref/cli.h"
+#include "ref/progress.h"
+#include "ref/run.h"
+#include "tensor/par.h"
+#include "tensor/text.h"
+#include "weights/file.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t interrupted;
+static void on_interrupt(int signal_number) { (void)signal_number; interrupted = 1; }
+
+static const char log_head[] = "step,t,grad_rms,psnr,psnr_object\n";
+
+/* One row; score NULL: its columns stay empty. */
+static int log_row(Bytes *log, long step, const StepLog *s, const Score *score, Err *err)
+{
+    char grad[TEXT_DOUBLE_MAX], whole[TEXT_DOUBLE_MAX] = "", object[TEXT_DOUBLE_MAX] = "", row[192];
+    text_from_double(grad, (double)s->grad_rms);
+    if (score != NULL) {
+        text_from_double(whole, score->whole);
+        text_from_double(object, score->object);
+    }
+    const int n = snprintf(row, sizeof row, "%ld,%d,%s,%s,%s\n", step, s->t, grad, whole, object);
+    return bytes_put(log, row, (size_t)n, err);
+}
+
+/* The log as it stood at `step`: rows of later steps are dropped, they will be made again. */
+static int log_read(Bytes *log, const char *path, long step, Err *err)
+{
+    void *text = NULL;
+    size_t n = 0;
+    if (!file_exists(path)) return bytes_put(log, log_head, sizeof log_head - 1, err);
+    if (file_read(&text, &n, path, (size_t)1 << 30, err) != 0) return -1;
+    const char *at = text;
+    int status = 0;
+    if (strncmp(at, log_head, sizeof log_head - 1) != 0) status = err_set(err, "%s: expected the heading of a log of sdref", path);
+    for (int line = 0; *at != 0 && status == 0; line++) {
+        const char *end = strchr(at, '\n');
+        if (end == NULL || (line > 0 && strtol(at, NULL, 10) >= step)) break;
+        status = bytes_put(log, at, (size_t)(end - at) + 1, err);
+        at = end + 1;
+    }
+    mem_free(text);
+    return status;
+}
+
+/* The log first: a state without its rows could not be resumed to the same bytes, rows without a state can. */
+static int checkpoint(const Run *run, const Bytes *log, Err *err)
+{
+    char path[PATH_BYTES];
+    if (run_path(path, run->folder, "log.csv", err) != 0 || file_write(path, log->p, log->n, err) != 0) return -1;
+    if (run_path(path, run->folder, "state.safetensors", err) != 0) return -1;
+    return distill_save(run->distill, path, err);
+}
+
+static int note_time(const Run *run, long first, double seconds, Err *err)
+{
+    char path[PATH_BYTES];
+    if (run_path(path, run->folder, "time.csv", err) != 0) return -1;
+    FILE *f = fopen(path, "a");
+    if (f == NULL) return err_set(err, "%s: cannot be written", path);
+    fprintf(f, "steps %ld to %ld,%.3f s,%d threads\n", first, run->distill->step, seconds, par_threads());
+    if (fclose(f) != 0) return err_set(err, "%s: cannot be written", path);
+    return 0;
+}
+
+/* Steps until the end, an error or an interrupt; the last checkpoint is written in every case but an error. */
+static int steps_run(Run *run, Bytes *log, const Options *o, Err *err)
+{
+    Distill *d = run->distill;
+    const long N = d->config.steps, first = d->step;
+    const int every = opt_int(o, "checkpoint-every"), look = opt_int(o, "eval-every");
+    const double start = progress_clock();
+    Progress progress;
+    char note[64] = "";
+    int status = 0;
+    progress_start(&progress, "step", first, N, opt_flag(o, "quiet"));
+    while (d->step < N && !interrupted && status == 0) {
+        StepLog s = { 0 };
+        Score score;
+        const long step = d->step;
+        status = distill_step(d, &s);
+        if (status != 0) break;
+        const int looked = d->step % look == 0 || d->step == N;
+        if (looked) status = run_score(&score, run, err);
+        if (looked) snprintf(note, sizeof note, "psnr %.1f dB", score.whole);
+        if (status == 0) status = log_row(log, step, &s, looked ? &score : NULL, err);
+        if (status == 0 && (d->step % every == 0 || d->step == N)) status = checkpoint(run, log, err);
+        progress_step(&progress, d->step, note);
+    }
+    progress_end(&progress);
+    if (status == 0 && interrupted && d->step < N) status = checkpoint(run, log, err);
+    if (status == 0) status = note_time(run, first, progress_clock() - start, err);
+    return status;
+}
+
+static int summary(Run *run, const char *digest, Err *err)
+{
+    Score score;
+    int recognised;
+    if (run_score(&score, run, err) != 0 || run_recognised(&recognised, run, err) != 0) return -1;
+    printf("%s: %s, %ld steps, %s\n", run->folder, run->prompt, run->distill->step, REAL_NAME);
+    printf("  PSNR over %d held-out views    %.1f dB, %.1f dB over the object's own pixels\n", HELD_OUT, score.whole, score.object);
+    printf("  the prior's posterior says     \"%s\" in %d of %d views\n", run->prompt, recognised, HELD_OUT);
+    printf("  pictures                       %s/sheet.png, turntable.gif, views/\n", run->folder);
+    printf("  sha256 of sheet.png            %s\n", digest);
+    return 0;
+}
+
+/* A fresh folder, or one that --overwrite or --resume allows. *found: there is a run in it. */
+static int folder_ready(const Options *o, const char *folder, int *found, Err *err)
+{
+    char path[PATH_BYTES];
+    if (run_path(path, folder, "run.json", err) != 0) return -1;
+    *found = file_exists(path);
+    if (opt_flag(o, "resume") && opt_flag(o, "overwrite")) return err_set(err, "--overwrite: found beside --resume, expected one of the two");
+    if (opt_flag(o, "resume") && !*found) return err_set(err, "--resume: %s is not there; expected a run in --out", path);
+    if (*found && !opt_flag(o, "resume") && !opt_flag(o, "overwrite"))
+        return err_set(err, "--out: %s holds a run already; --resume goes on with it, --overwrite starts again", folder);
+    return 0;
+}
+
+/* --resume: settings from run.json; what the command line says beside must say the same. */
+static int settings_resume(Options *o, char **prompt, const char *folder, Err *err)
+{
+    if (run_settings_read(o, prompt, folder, err) != 0) return -1;
+    if (opt_args(o) > 0 && strcmp(opt_arg(o, 0), *prompt) != 0)
+        return err_set(err, "PROMPT: found '%s', but the run in %s is of '%s'", opt_arg(o, 0), folder, *prompt);
+    return 0;
+}
+
+static int settings_fresh(const Options *o, char **prompt, Err *err)
+{
+    if (opt_args(o) == 0) return err_set(err, "PROMPT: none found, expected \"a COLOUR OBJECT\"; `sdref help prompts` lists the words");
+    *prompt = mem_new(strlen(opt_arg(o, 0)) + 1, 1, "prompt", err);
+    if (*prompt == NULL) return -1;
+    strcpy(*prompt, opt_arg(o, 0));
+    return 0;
+}
+
+/* A run that starts again must not be resumed from the old one's state. */
+static int fresh_folder(const char *folder, Err *err)
+{
+    static const char *const old[] = { "state.safetensors", "log.csv", "time.csv" };
+    if (dir_make(folder, err) != 0) return -1;
+    for (int i = 0; i < 3; i++) {
+        char path[PATH_BYTES];
+        if (run_path(path, folder, old[i], err) != 0) return -1;
+        if (file_exists(path) && unlink(path) != 0) return err_set(err, "%s: cannot be removed", path);
+    }
+    return 0;
+}
+
+static int distill_run(Run *run, Options *o, int resumed, Err *err)
+{
+    Bytes log = { 0 };
+    char path[PATH_BYTES], digest[65];
+    int status = 0;
+    if (resumed) {
+        status = run_path(path, run->folder, "state.safetensors", err);
+        if (status == 0 && file_exists(path)) status = distill_load(run->distill, path, err);
+        if (status == 0) status = run_path(path, run->folder, "log.csv", err);
+        if (status == 0) status = log_read(&log, path, run->distill->step, err);
+    } else {
+        status = fresh_folder(run->folder, err);
+        if (status == 0) status = run_settings_write(o, run->prompt, run->folder, err);
+        if (status == 0) status = bytes_put(&log, log_head, sizeof log_head - 1, err);
+    }
+    if (status == 0) status = steps_run(run, &log, o, err);
+    bytes_free(&log);
+    if (status != 0) return -1;
+    if (run->distill->step < run->distill->config.steps) {
+        if (!opt_flag(o, "quiet")) fprintf(stderr, "sdref: stopped after step %ld of %ld; --resume --out %s goes on\n",
+                                           run->distill->step, run->distill->config.steps, run->folder);
+        return 0;
+    }
+    if (run_pictures(digest, run, err) != 0) return -1;
+    return summary(run, digest, err);
+}
+
+int cmd_distill(int argc, char *const *argv)
+{
+    int code;
+    Options *o = cli_options(&distill_command, argc, argv, &code);
+    if (o == NULL) return code;
+    Err err = { 0 };
+    Run run = { 0 };
+    char *prompt = NULL;
+    const char *folder = opt_string(o, "out");
+    int found = 0, status = 0;
+    if (opt_has(o, "threads")) par_threads_set(opt_int(o, "threads"));
+    if (folder == NULL) status = err_set(&err, "--out: none found, expected a folder for the run, such as runs/mug");
+    if (status == 0) status = folder_ready(o, folder, &found, &err);
+    if (status == 0) status = opt_flag(o, "resume") ? settings_resume(o, &prompt, folder, &err) : settings_fresh(o, &prompt, &err);
+    if (status == 0) status = run_open(&run, o, prompt, folder, &err);
+    if (status == 0) {
+        struct sigaction action = { .sa_handler = on_interrupt };
+        sigaction(SIGINT, &action, NULL);
+        status = distill_run(&run, o, opt_flag(o, "resume"), &err);
+        run_close(&run);
+    }
+    mem_free(prompt);
+    opt_free(o);
+    return status == 0 ? EXIT_FINE : cli_trouble(&err);
+}

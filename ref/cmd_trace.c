@@ -1,0 +1,214 @@
+/* cmd_trace.c -- sdref trace: one step of an estimator, or one render, with every intermediate, as a trace file
+ *
+ * An estimator's step is taken on the exact prior, at the true image of a prompt. A render is of a random voxel grid, with
+ * random cotangents. `sdref verify` accepts what is written here; a backend can start from its in.* tensors.
+ */
+#include "ref/cli.h"
+#include "ref/estimator.h"
+#include "ref/record.h"
+#include "ref/run.h"
+#include "render/scene.h"
+#include "tensor/par.h"
+#include "tensor/rng.h"
+#include "weights/file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const examples[] = {
+    "sdref trace --out sds.safetensors",
+    "sdref trace --t 200 --guidance 7.5 --rng torch-cpu --out sds.safetensors",
+    "sdref-f64 trace --kind render --out render.safetensors",
+    NULL
+};
+static const char *const kinds[] = { "estimator", "render", NULL };
+static const char *const estimators[] = { "sds", NULL };
+static const char *const weights[] = { "sds", "uniform", "fantasia3d", "sigma/alpha", NULL };
+static const char *const conditions[] = { "posed", "view-lr", "view", "prompt", NULL };
+static const char *const generators[] = { "philox", "torch-cpu", NULL };
+static const Option options[] = {
+    { "Options", "kind", OPT_CHOICE, OPT_RESULT, "estimator", NULL, "what is traced", 0, 0, kinds },
+    { "Options", "out", OPT_STRING, OPT_HOST, NULL, "FILE", "the trace (needed); an older one is replaced", 0, 0, NULL },
+    { "Options", "seed", OPT_UINT64, OPT_RESULT, "0", NULL, "of everything random", 0, 0, NULL },
+    { "Options", "elevation", OPT_REAL, OPT_RESULT, "15", NULL, "of the camera, degrees", -89, 89, NULL },
+    { "Options", "azimuth", OPT_REAL, OPT_RESULT, "30", NULL, "of the camera, degrees", -180, 180, NULL },
+    { "Options", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
+    { "Estimator", "estimator", OPT_CHOICE, OPT_RESULT, "sds", NULL, "", 0, 0, estimators },
+    { "Estimator", "prompt", OPT_STRING, OPT_RESULT, "a red mug", "TEXT", "\"a COLOUR OBJECT\"", 0, 0, NULL },
+    { "Estimator", "condition", OPT_CHOICE, OPT_RESULT, "view-lr", NULL, "of the exact prior", 0, 0, conditions },
+    { "Estimator", "cameras", OPT_INT, OPT_RESULT, "40", "N", "images a prompt in the exact prior's set", 1, 100000, NULL },
+    { "Estimator", "resolution", OPT_INT, OPT_RESULT, "64", "N", "pixels a side", 8, 512, NULL },
+    { "Estimator", "t", OPT_INT, OPT_RESULT, "500", NULL, "timestep", 0, 999, NULL },
+    { "Estimator", "guidance", OPT_REAL, OPT_RESULT, "7.5", "S", "e = e_uncond + S (e_cond - e_uncond)", -1000, 1000, NULL },
+    { "Estimator", "weight", OPT_CHOICE, OPT_RESULT, "sds", NULL, "w(t)", 0, 0, weights },
+    { "Estimator", "rng", OPT_CHOICE, OPT_RESULT, "philox", NULL, "torch-cpu: in.noise is torch.manual_seed(seed); torch.randn(1,3,H,W)", 0, 0, generators },
+    { "Render", "grid", OPT_INT, OPT_RESULT, "6", "N", "voxel nodes a side", 2, 128, NULL },
+    { "Render", "height", OPT_INT, OPT_RESULT, "8", "N", "pixels", 1, 1024, NULL },
+    { "Render", "width", OPT_INT, OPT_RESULT, "10", "N", "pixels", 1, 1024, NULL },
+    { "Render", "samples", OPT_INT, OPT_RESULT, "16", "N", "a ray", 1, 1024, NULL },
+    { "Render", "jitter", OPT_FLAG, OPT_RESULT, NULL, NULL, "samples jittered along the ray", 0, 0, NULL },
+};
+static const Command command = {
+    "trace", "one step with every intermediate, as a trace file", "sdref trace --out FILE [options]", examples,
+    options, sizeof options / sizeof options[0], 0, 0, "",
+};
+
+static int draw_noise(real *noise, size_t n, const Options *o, Err *err)
+{
+    const uint64_t seed = opt_uint64(o, "seed");
+    if (opt_choice(o, "rng") == 0) {
+        rng_normal(noise, (RngAt){ seed, 0, 0, RNG_NOISE }, n);
+        return 0;
+    }
+    float *draws = mem_new(n, sizeof *draws, "noise", err);
+    TorchCpu g;
+    if (draws == NULL) return -1;
+    torch_seed(&g, seed);
+    torch_randn_f32(&g, draws, n);
+    for (size_t i = 0; i < n; i++) noise[i] = (real)draws[i];
+    mem_free(draws);
+    return 0;
+}
+
+/* One SDS step at the true image of the prompt, seen from the camera of the command line. */
+static int trace_step(Record *r, const Options *o, const Schedule *S, const Denoiser *D, int object, int colour, const View *view, Err *err)
+{
+    const int side = opt_int(o, "resolution"), t = opt_int(o, "t");
+    const size_t n = 3 * (size_t)side * (size_t)side;
+    const Shape shape = { 4, { 1, 3, side, side } };
+    const Trace trace = { record_put, r };
+    Weight weight;
+    real *x0 = arena_real(r->arena, n, "x0"), *noise = arena_real(r->arena, n, "noise"), *grad = arena_real(r->arena, n, "grad");
+    if (err->set || weight_parse(&weight, weights[opt_choice(o, "weight")], err) != 0) return -1;
+    if (world_truth(x0, NULL, object, colour, view, side, side, err) != 0) return -1;
+    for (size_t i = 0; i < n; i++) x0[i] = r_fma(R(2.0), x0[i], R(-1.0));
+    if (draw_noise(noise, n, o, err) != 0) return -1;
+
+    stw_meta(r->w, "estimator", "sds");
+    stw_meta(r->w, "weight", weights[opt_choice(o, "weight")]);
+    stw_meta(r->w, "cfg", "uncond + scale*(cond-uncond)");
+    stw_meta(r->w, "prompt", opt_string(o, "prompt"));
+    record_number(r, "t", t);
+    record_number(r, "guidance", opt_double(o, "guidance"));
+    record_number(r, "seed", (double)opt_uint64(o, "seed"));
+    if (record_put(r, "in.x0", x0, shape, err) != 0 || record_put(r, "in.noise", noise, shape, err) != 0) return -1;
+    const Estimate k = { S, D, *view, r->arena, &trace, err };
+    return sds_grad(grad, x0, noise, t, opt_real(o, "guidance"), weight, &k);
+}
+
+static int trace_estimator(Record *r, const Options *o, Err *err)
+{
+    const int side = opt_int(o, "resolution");
+    const View view = { opt_real(o, "elevation"), opt_real(o, "azimuth"), R(2.5), R(40.0) };
+    const ScheduleConfig sd = schedule_config_sd();
+    const ExactConfig exact = {
+        .h = side, .w = side, .cameras = opt_int(o, "cameras"), .looks = 1,
+        .range = { R(-10.0), R(45.0), R(-180.0), R(180.0), R(2.5), R(2.5), R(40.0), R(40.0) },
+        .thresholds = view_thresholds_default(), .condition = (Condition)opt_choice(o, "condition"), .sigma_d = R(0.02),
+    };
+    World world = { 0 };
+    Schedule *S = NULL;
+    ExactPrior *prior = NULL;
+    int object, colour;
+    int status = scene_prompt_parse(&object, &colour, opt_string(o, "prompt"), err);
+    if (status == 0) status = world_open(&world, side, side, 0, err);
+    if (status == 0) S = schedule_new(&sd, err);
+    if (S != NULL) prior = exact_new(&world.source, &exact, object, colour, S, err);
+    if (prior != NULL) {
+        const Denoiser D = exact_denoiser(prior);
+        status = trace_step(r, o, S, &D, object, colour, &view, err);
+    } else status = -1;
+    exact_free(prior);
+    schedule_free(S);
+    world_close(&world);
+    return status;
+}
+
+static void render_meta(Record *r, const Options *o)
+{
+    stw_meta(r->w, "field", "voxel");
+    stw_meta(r->w, "shading", "albedo");
+    stw_meta(r->w, "background", "0.2 0.5 0.8");
+    record_number(r, "elevation", opt_double(o, "elevation"));
+    record_number(r, "azimuth", opt_double(o, "azimuth"));
+    record_number(r, "distance", 2.5);
+    record_number(r, "fovy", 40);
+    record_number(r, "h", opt_int(o, "height"));
+    record_number(r, "w", opt_int(o, "width"));
+    record_number(r, "samples", opt_int(o, "samples"));
+}
+
+/* Inputs first, then results, in the order of computation. */
+static int trace_views(Record *r, const Options *o, Field *f, Renderer *renderer, Err *err)
+{
+    static const char *const names[4] = { "rgb", "opacity", "depth", "z_variance" };
+    const int h = opt_int(o, "height"), w = opt_int(o, "width"), N = opt_int(o, "samples");
+    const size_t pixels = (size_t)h * (size_t)w;
+    const uint64_t seed = opt_uint64(o, "seed");
+    const Shape grid = { 4, { 4, f->size[0], f->size[1], f->size[2] } };
+    RenderSettings s = { N, { R(0.2), R(0.5), R(0.8) }, NULL };
+    Camera camera;
+    char name[48];
+    real *planes = arena_real(r->arena, f->n, "grid"), *ray = arena_real(r->arena, 3 * pixels, "rays");
+    real *jitter = arena_real(r->arena, pixels * (size_t)N, "jitter"), *grad = arena_real(r->arena, f->n, "gradient");
+    real *out[4], *cotangent[4];
+    for (int i = 0; i < 4; i++) out[i] = arena_real(r->arena, (i == 0 ? 3 : 1) * pixels, names[i]);
+    for (int i = 0; i < 4; i++) cotangent[i] = arena_real(r->arena, (i == 0 ? 3 : 1) * pixels, names[i]);
+    if (err->set) return -1;
+    rng_normal(planes, (RngAt){ seed, 0, 0, RNG_INIT }, f->n);
+    voxel_from_planes(f, planes);
+    rng_uniform(jitter, (RngAt){ seed, 0, 0, RNG_JITTER }, pixels * (size_t)N);
+    camera_look_at(&camera, opt_double(o, "elevation"), opt_double(o, "azimuth"), 2.5, 40, h, w);
+
+    if (record_put(r, "in.grid", planes, grid, err) != 0) return -1;
+    if (opt_flag(o, "jitter")) {
+        s.jitter = jitter;
+        if (record_put(r, "in.jitter", jitter, (Shape){ 3, { h, w, N } }, err) != 0) return -1;
+    }
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "in.cotangent.%s", names[i]);
+        rng_normal(cotangent[i], (RngAt){ seed, (uint32_t)i, 0, RNG_PROBE }, (i == 0 ? 3 : 1) * pixels);
+        if (record_put(r, name, cotangent[i], (Shape){ i == 0 ? 3 : 2, { h, w, 3 } }, err) != 0) return -1;
+    }
+    for (size_t i = 0; i < pixels; i++) camera_ray(ray + 3 * i, &camera, (real)(i / (size_t)w), (real)(i % (size_t)w));
+    if (record_put(r, "out.c2w", &camera.c2w[0][0], (Shape){ 2, { 3, 4 } }, err) != 0) return -1;
+    if (record_put(r, "out.ray_d", ray, (Shape){ 3, { h, w, 3 } }, err) != 0) return -1;
+    render_view(&(RenderOut){ out[0], out[1], out[2], out[3] }, renderer, f, &camera, &s);
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "out.%s", names[i]);
+        if (record_put(r, name, out[i], (Shape){ i == 0 ? 3 : 2, { h, w, 3 } }, err) != 0) return -1;
+    }
+    render_pull(grad, renderer, f, &camera, &s, &(RenderOut){ cotangent[0], cotangent[1], cotangent[2], cotangent[3] });
+    voxel_to_planes(planes, grad, f);
+    return record_put(r, "out.grad.grid", planes, grid, err);
+}
+
+static int trace_render(Record *r, const Options *o, Err *err)
+{
+    const int n = opt_int(o, "grid");
+    Field *f = field_new(FIELD_VOXEL, (int[3]){ n, n, n }, err);
+    Renderer *renderer = f == NULL ? NULL : renderer_new(f, opt_int(o, "samples"), err);
+    render_meta(r, o);
+    const int status = renderer == NULL ? -1 : trace_views(r, o, f, renderer, err);
+    renderer_free(renderer);
+    field_free(f);
+    return status;
+}
+
+int cmd_trace(int argc, char *const *argv)
+{
+    int code;
+    Options *o = cli_options(&command, argc, argv, &code);
+    if (o == NULL) return code;
+    Err err = { 0 };
+    Record r = { 0 };
+    const char *path = opt_string(o, "out");
+    if (opt_has(o, "threads")) par_threads_set(opt_int(o, "threads"));
+    int status = path == NULL ? err_set(&err, "--out: none found, expected a file for the trace, such as sds.safetensors") : 0;
+    if (status == 0) status = record_open(&r, kinds[opt_choice(o, "kind")], &err);
+    if (status == 0) status = opt_choice(o, "kind") == 0 ? trace_estimator(&r, o, &err) : trace_render(&r, o, &err);
+    if (status == 0) status = record_write(&r, path, &err);
+    record_close(&r);
+    opt_free(o);
+    return status == 0 ? EXIT_FINE : cli_trouble(&err);
+}

@@ -1,0 +1,218 @@
+/* distill.c -- the loop of distill.h */
+#include "ref/distill.h"
+#include "tensor/adam.h"
+#include "tensor/elem.h"
+#include "tensor/rng.h"
+#include "tensor/sum.h"
+#include "weights/safetensors.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+Distill *distill_new(const DistillConfig *config, const Schedule *S, const Denoiser *D, Err *err)
+{
+    BUG_IF(D->channels != 3 || D->h != config->resolution || D->w != config->resolution, "denoiser of %d x %d x %d for %d px",
+           D->channels, D->h, D->w, config->resolution);
+    Distill *d = mem_new(1, sizeof *d, "distillation", err);
+    if (d == NULL) return NULL;
+    d->config = *config;
+    d->S = S;
+    d->D = D;
+    d->err = err;
+    const int side = config->field == FIELD_IMAGE ? config->resolution : config->grid;
+    d->field = field_new(config->field, (int[3]){ config->field == FIELD_IMAGE ? 3 : side, side, side }, err);
+    if (d->field != NULL) {
+        const size_t rays = (size_t)config->resolution * (size_t)config->resolution;
+        field_start(d->field, config->blob_peak, config->blob_slope);
+        d->m = mem_new(d->field->n, sizeof(real), "Adam's first moment", err);
+        d->v = mem_new(d->field->n, sizeof(real), "Adam's second moment", err);
+        d->gradient = mem_new(d->field->n, sizeof(real), "gradient", err);
+        d->renderer = renderer_new(d->field, config->samples, err);
+        d->jitter = mem_new(rays * (size_t)config->samples, sizeof(real), "jitter", err);
+        d->view = mem_new((size_t)config->views, sizeof *d->view, "views", err);
+        d->tape = tape_new(err);
+    }
+    if (err->set) {
+        distill_free(d);
+        return NULL;
+    }
+    return d;
+}
+
+void distill_free(Distill *d)
+{
+    if (d == NULL) return;
+    field_free(d->field);
+    mem_free(d->m);
+    mem_free(d->v);
+    mem_free(d->gradient);
+    renderer_free(d->renderer);
+    mem_free(d->jitter);
+    mem_free(d->view);
+    tape_free(d->tape);
+    mem_free(d);
+}
+
+/* NaN policy: named and placed, never replaced. */
+static int check_finite(const real *x, size_t n, const char *name, long step, Err *err)
+{
+    const long at = first_not_finite(x, n);
+    if (at < 0) return 0;
+    return err_set(err, "%s: found %s at index %ld in step %ld, expected finite values; the last checkpoint is as it was", name,
+                   isnan(x[at]) ? "NaN" : "infinity", at, step);
+}
+
+/* Steps 1 to 4 of distill.h for view j. */
+static int one_view(Distill *d, int j, StepLog *log, real *grad_square)
+{
+    const DistillConfig *c = &d->config;
+    const uint32_t step = (uint32_t)d->step, view = (uint32_t)j;
+    const int side = c->resolution;
+    Tape *tape = d->tape;
+
+    /* 1. addressed draws */
+    Camera camera;
+    const View *at = &d->view[j];
+    camera_look_at(&camera, (double)at->elevation, (double)at->azimuth, (double)at->distance, (double)at->fovy, side, side);
+    const double u = rng_uniform_at((RngAt){ c->seed, view, step, RNG_TIMESTEP }, 0);
+    const int t = timestep_at(&c->timesteps, d->S->T, d->step, c->steps, u);
+    RenderSettings settings = { c->samples, { c->background[0], c->background[1], c->background[2] }, NULL };
+    if (c->jitter && c->field != FIELD_IMAGE) {
+        rng_uniform(d->jitter, (RngAt){ c->seed, view, step, RNG_JITTER }, (size_t)side * (size_t)side * (size_t)c->samples);
+        settings.jitter = d->jitter;
+    }
+
+    /* 2. x0 = 2 g(theta, c) - 1 */
+    Tensor *theta = tensor_view(tape, (Shape){ 1, { (int64_t)d->field->n } }, d->field->theta, d->gradient, "theta");
+    Tensor *rgb = op_render(tape, theta, d->renderer, d->field, &camera, &settings, "rgb");
+    Tensor *planes = op_hwc_to_chw(tape, rgb, "planes");
+    Tensor *x0 = op_affine(tape, planes, R(2.0), R(-1.0), "x0");
+    if (x0 == NULL) return err_set(d->err, "step %ld: out of memory", d->step);
+    if (check_finite(x0->v, x0->n, "the rendered image", d->step, d->err) != 0) return -1;
+
+    /* 3. the estimator's gradient, off the tape */
+    Arena *arena = arena_new(d->err);
+    if (arena == NULL) return -1;
+    real *noise = arena_real(arena, x0->n, "noise");
+    real *grad = arena_real(arena, x0->n, "grad");
+    int status = noise == NULL || grad == NULL ? -1 : 0;
+    if (status == 0) {
+        rng_normal(noise, (RngAt){ c->seed, view, step, RNG_NOISE }, x0->n);
+        const Estimate k = { d->S, d->D, *at, arena, NULL, d->err };
+        status = sds_grad(grad, x0->v, noise, t, c->guidance, c->weight, &k);
+    }
+    if (status == 0) status = check_finite(grad, x0->n, "the estimator's gradient", d->step, d->err);
+
+    /* 4. pulled back with weight 1/K */
+    if (status == 0) {
+        *grad_square += sumsq16(grad, x0->n) / (real)x0->n;
+        if (j == 0) log->t = t;
+        for (size_t i = 0; i < x0->n; i++) grad[i] = grad[i] / (real)c->views;
+        tape_seed(x0, grad);
+        status = tape_backward(tape);
+    }
+    arena_free(arena);
+    return status;
+}
+
+int distill_step(Distill *d, StepLog *log)
+{
+    const DistillConfig *c = &d->config;
+    const size_t n = d->field->n;
+    real grad_square = 0;
+    memset(d->gradient, 0, n * sizeof(real));
+    view_sample(d->view, c->views, &c->range, c->view_mode, c->seed, (uint32_t)d->step);
+    for (int j = 0; j < c->views; j++) {
+        const size_t mark = tape_mark(d->tape);
+        const int status = one_view(d, j, log, &grad_square);
+        tape_rewind(d->tape, mark);
+        if (status != 0) return -1;
+    }
+    log->grad_rms = r_sqrt(grad_square / (real)c->views);
+    if (check_finite(d->gradient, n, "the field's gradient", d->step, d->err) != 0) return -1;
+
+    /* 5. Adam; lr_k = lr (lr_end / lr)^(k / (N - 1)) */
+    const double share = c->steps > 1 ? (double)d->step / (double)(c->steps - 1) : 0.0;
+    const double lr = (double)c->lr * d_pow((double)c->lr_end / (double)c->lr, share);
+    const AdamConfig adam = { .lr = lr, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-15 };    /* as the frameworks have it */
+    adam_step(d->field->theta, d->m, d->v, d->gradient, n, adam, d->step + 1);
+    if (check_finite(d->field->theta, n, "the field's parameters", d->step, d->err) != 0) return -1;
+    d->step++;
+    return 0;
+}
+
+/* ---- checkpoints ---- */
+
+static void state_shape(int64_t dims[4], int *nd, const Field *f)
+{
+    *nd = f->kind == FIELD_VOXEL ? 4 : 3;
+    for (int i = 0; i < 3; i++) dims[i] = f->size[i];
+    dims[3] = 4;
+}
+
+static const char *const state_names[3] = { "theta", "adam.m", "adam.v" };
+
+int distill_save(const Distill *d, const char *path, Err *err)
+{
+    int64_t dims[4];
+    int nd;
+    char step[24];
+    const real *const part[3] = { d->field->theta, d->m, d->v };
+    state_shape(dims, &nd, d->field);
+    snprintf(step, sizeof step, "%ld", d->step);
+    StWriter *w = stw_new(err);
+    stw_meta(w, "format", "sdref-state-1");
+    stw_meta(w, "step", step);
+    stw_meta(w, "field", d->field->kind == FIELD_VOXEL ? "voxel" : "image");
+    for (int i = 0; i < 3; i++) stw_add(w, state_names[i], ST_REAL, nd, dims, part[i]);
+    const int status = w == NULL ? -1 : stw_write(w, path, err);
+    stw_free(w);
+    return status;
+}
+
+int distill_load(Distill *d, const char *path, Err *err)
+{
+    int64_t dims[4];
+    int nd;
+    real *const part[3] = { d->field->theta, d->m, d->v };
+    state_shape(dims, &nd, d->field);
+    StFile *f = st_open(path, err);
+    if (f == NULL) return -1;
+    int status = 0;
+    for (int i = 0; i < 3 && status == 0; i++) {
+        const StTensor *t = st_find(f, state_names[i]);
+        if (t == NULL) status = err_set(err, "%s: no tensor '%s'; expected a checkpoint of sdref", path, state_names[i]);
+        else if (t->ndim != nd || memcmp(t->dim, dims, (size_t)nd * sizeof dims[0]) != 0)
+            status = err_set(err, "%s: tensor '%s' has another shape than the run's field", path, state_names[i]);
+        else if (t->dtype != ST_REAL)
+            status = err_set(err, "%s: tensor '%s' is %s, expected %s; was the run made by the other program?", path,
+                             state_names[i], st_dtype_name(t->dtype), st_dtype_name(ST_REAL));
+        else status = st_read_real(part[i], t, err);
+    }
+    const char *step = status == 0 ? st_meta(f, "step") : NULL;
+    if (status == 0 && step == NULL) status = err_set(err, "%s: no 'step' in its metadata; expected a checkpoint of sdref", path);
+    if (status == 0) d->step = strtol(step, NULL, 10);
+    if (status == 0 && (d->step < 0 || d->step > d->config.steps))
+        status = err_set(err, "%s: at step %ld, expected 0 to %ld", path, d->step, d->config.steps);
+    st_close(f);
+    return status;
+}
+
+int distill_picture(real *rgb, real *depth, real *opacity, const Distill *d, const View *view, int h, int w, Err *err)
+{
+    const size_t pixels = (size_t)h * (size_t)w;
+    const DistillConfig *c = &d->config;
+    Camera camera;
+    camera_look_at(&camera, (double)view->elevation, (double)view->azimuth, (double)view->distance, (double)view->fovy, h, w);
+    real *hwc = mem_new(3 * pixels, sizeof(real), "picture", err);
+    if (hwc == NULL) return -1;
+    const RenderSettings s = { c->samples, { c->background[0], c->background[1], c->background[2] }, NULL };
+    RenderOut out = { .rgb = hwc, .opacity = opacity, .depth = depth };
+    render_view(&out, d->renderer, d->field, &camera, &s);
+    for (size_t i = 0; i < pixels && rgb != NULL; i++)
+        for (size_t j = 0; j < 3; j++) rgb[j * pixels + i] = hwc[3 * i + j];
+    mem_free(hwc);
+    return 0;
+}

@@ -1,0 +1,66 @@
+/* distill.h -- the distillation loop: camera -> render -> estimate -> pull back -> Adam
+ *
+ * One step k of N, views j = 0..K-1:
+ *   1. camera c_kj, timestep t_kj, noise eps_kj, jitter u_kj: all addressed by (seed, j, k), none consumed
+ *   2. x0 = 2 g(theta, c) - 1, on the tape
+ *   3. gradient of the estimator at x0, not on the tape
+ *   4. pulled back with weight 1/K; gradients of the views add up in order
+ *   5. Adam with a learning rate that falls geometrically from lr to lr_end
+ * So a step is a pure function of (theta, Adam's m and v, k): a run that is stopped and resumed gives the same bytes.
+ */
+#ifndef SDREF_REF_DISTILL_H
+#define SDREF_REF_DISTILL_H
+
+#include "ref/estimator.h"
+#include "render/volume.h"
+#include "sampler/timestep.h"
+
+typedef struct DistillConfig {
+    FieldKind field;
+    int grid;                       /* voxel nodes a side */
+    real blob_peak, blob_slope;     /* start density, see field_start */
+    int resolution;                 /* pixels a side */
+    int samples;                    /* a ray */
+    int jitter;                     /* samples jittered in training */
+    real background[3];
+    int views;                      /* K */
+    ViewMode view_mode;
+    ViewRange range;
+    long steps;                     /* N */
+    uint64_t seed;
+    real lr, lr_end;
+    TimestepPolicy timesteps;
+    real guidance;
+    Weight weight;
+} DistillConfig;
+
+typedef struct Distill {
+    DistillConfig config;
+    const Schedule *S;              /* borrowed */
+    const Denoiser *D;              /* borrowed */
+    Field *field;
+    real *m, *v, *gradient;         /* (field->n) Adam's moments; gradient of the step */
+    long step;                      /* steps done */
+    Renderer *renderer;
+    real *jitter;                   /* (H,W,N) */
+    View *view;                     /* (K) */
+    Tape *tape;
+    Err *err;
+} Distill;
+
+/* What a step reports. */
+typedef struct StepLog { int t; real grad_rms; } StepLog;     /* t of view 0; root mean square of d/dx0 over the views */
+
+/* NULL with err set. err, S and D must outlive the result. */
+Distill *distill_new(const DistillConfig *config, const Schedule *S, const Denoiser *D, Err *err);
+void     distill_free(Distill *d);
+/* One step. -1 with err set: memory, the denoiser's error, or a value that is not finite (its tensor, step and index). */
+int      distill_step(Distill *d, StepLog *log);
+/* theta, m, v and the step, to and from a file; a file of other sizes or another field is refused. Written whole. */
+int      distill_save(const Distill *d, const char *path, Err *err);
+int      distill_load(Distill *d, const char *path, Err *err);
+
+/* The field as pictures: rgb (3,H,W), depth (H,W) and opacity (H,W), each may be NULL, from one camera, unjittered. */
+int      distill_picture(real *rgb, real *depth, real *opacity, const Distill *d, const View *view, int h, int w, Err *err);
+
+#endif

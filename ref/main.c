@@ -1,0 +1,83 @@
+/* main.c -- sdref COMMAND ...: finds the command and runs it */
+#include "ref/cli.h"
+#include "ref/verify.h"
+#include "render/scene.h"
+#include "tensor/real.h"
+#include "tensor/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct { const char *name, *summary; CommandMain *run; } Entry;
+
+static const Entry entries[] = {
+    { "distill", "a prompt goes in, a 3-D object comes out", cmd_distill },
+    { "render", "turntable, sheets and depth of a run", cmd_render },
+    { "verify", "recompute a trace and name the first tensor that is wrong", cmd_verify },
+    { "compare", "two files, tensor by tensor", cmd_compare },
+    { "trace", "one step with every intermediate, as a trace file", cmd_trace },
+    { "inspect", "tensors, types, shapes and digests of a file", cmd_inspect },
+    { "selftest", "digests of this machine beside the published ones", cmd_selftest },
+};
+enum { ENTRIES = sizeof entries / sizeof entries[0] };
+
+/* The words a prompt may be made of: "a COLOUR OBJECT". */
+static void help_prompts(void)
+{
+    printf("a prompt is \"a COLOUR OBJECT\"\n\ncolours:");
+    for (int i = 0; i < scene_colour_count(); i++) printf(" %s", scene_colour_name(i));
+    printf("\nobjects:");
+    for (int i = 0; i < scene_object_count(); i++) printf(" %s", scene_object_name(i));
+    printf("\n");
+}
+
+static void usage(FILE *out)
+{
+    fprintf(out, "sdref %s (%s, numerics %d): the CPU reference of text-to-3D score distillation\n\n"
+                 "  sdref distill \"a red mug\" --out runs/mug      a first object, in about a minute\n"
+                 "  sdref render runs/mug --size 256              a larger turntable of it\n"
+                 "  sdref verify trace.safetensors                is your backend right?\n\n", SDREF_VERSION, REAL_NAME, SDREF_NUMERICS);
+    for (int i = 0; i < ENTRIES; i++) fprintf(out, "  %-10s %s\n", entries[i].name, entries[i].summary);
+    fprintf(out, "  %-10s %s\n\n`sdref COMMAND --help` says more.\n", "help", "this text; `help prompts` and `help trace` list their words");
+}
+
+/* help [prompts|trace|COMMAND] */
+static int help(int argc, char *const *argv)
+{
+    char *const more[] = { "--help" };
+    if (argc == 0) usage(stdout);
+    else if (strcmp(argv[0], "prompts") == 0) help_prompts();
+    else if (strcmp(argv[0], "trace") == 0) vocabulary_print(stdout);
+    else
+        for (int i = 0; i < ENTRIES; i++)
+            if (strcmp(argv[0], entries[i].name) == 0) return entries[i].run(1, more);
+    return EXIT_FINE;
+}
+
+int main(int argc, char **argv)
+{
+    const char *name = argc > 1 ? argv[1] : NULL;
+    if (name == NULL) {
+        usage(stderr);
+        return EXIT_TROUBLE;
+    }
+    if (strcmp(name, "--version") == 0) {
+        printf("sdref %s (%s, numerics %d)\n", SDREF_VERSION, REAL_NAME, SDREF_NUMERICS);
+        return EXIT_FINE;
+    }
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
+        usage(stdout);
+        return EXIT_FINE;
+    }
+    if (strcmp(name, "help") == 0) return help(argc - 2, argv + 2);
+    for (int i = 0; i < ENTRIES; i++)
+        if (strcmp(name, entries[i].name) == 0) return entries[i].run(argc - 2, argv + 2);
+
+    const char *names[ENTRIES];
+    for (int i = 0; i < ENTRIES; i++) names[i] = entries[i].name;
+    const char *near = text_nearest(name, names, ENTRIES);
+    Err err = { 0 };
+    if (near != NULL) err_set(&err, "command '%s' is unknown; did you mean '%s'?", name, near);
+    else err_set(&err, "command '%s' is unknown; `sdref --help` lists them", name);
+    return cli_trouble(&err);
+}

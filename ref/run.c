@@ -1,0 +1,226 @@
+/* run.c -- from settings to a run: the table of options, the parts they name, run.json */
+#include "ref/run.h"
+#include "render/scene.h"
+#include "weights/file.h"
+#include "weights/json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const examples[] = {
+    "sdref distill \"a red mug\" --out runs/mug",
+    "sdref distill \"a yellow duck\" --condition prompt --seed 1 --out runs/janus",
+    "sdref distill --resume --out runs/mug       # go on where it stopped",
+    NULL
+};
+static const char *const priors[] = { "exact", NULL };
+static const char *const conditions[] = { "posed", "view-lr", "view", "prompt", NULL };
+static const char *const estimators[] = { "sds", NULL };
+static const char *const weights[] = { "sds", "uniform", "fantasia3d", "sigma/alpha", NULL };
+static const char *const conventions[] = { "uncond", "text", NULL };
+static const char *const policies[] = { "uniform", "linear", "hifa", "sqrt", "two-stage", NULL };
+static const char *const fields[] = { "image", "voxel", NULL };
+static const char *const modes[] = { "independent", "stratified", "antipodal", NULL };
+
+static const Option options[] = {
+    { "The prior", "prior", OPT_CHOICE, OPT_RESULT, "exact", NULL, "the closed-form score of the procedural scenes", 0, 0, priors },
+    { "The prior", "condition", OPT_CHOICE, OPT_RESULT, "view-lr", NULL,
+      "what the exact prior is told about the camera: its pose; front, left, right, back, overhead; the papers' four labels; nothing",
+      0, 0, conditions },
+    { "The prior", "cameras", OPT_INT, OPT_RESULT, "300", "N", "images a prompt in the exact prior's set", 1, 100000, NULL },
+    { "The prior", "looks", OPT_INT, OPT_RESULT, "1", "M", "variants of each image (proportions, light, background)", 1, 64, NULL },
+    { "The prior", "sigma-d", OPT_REAL, OPT_RESULT, "0.02", NULL, "width of each image's Gaussian, in [-1,1] units", 1e-4, 1, NULL },
+    { "The prior", "prior-seed", OPT_UINT64, OPT_RESULT, "0", NULL, "of the image set", 0, 0, NULL },
+
+    { "The estimator", "estimator", OPT_CHOICE, OPT_RESULT, "sds", NULL, "score distillation sampling", 0, 0, estimators },
+    { "The estimator", "guidance", OPT_REAL, OPT_RESULT, "1", "S", "e = e_uncond + S (e_cond - e_uncond)", -1000, 1000, NULL },
+    { "The estimator", "cfg-convention", OPT_CHOICE, OPT_RESULT, "uncond", NULL,
+      "how S is meant; text: e = e_cond + S (e_cond - e_uncond), as threestudio's SDS has it, is S + 1 here", 0, 0, conventions },
+    { "The estimator", "weight", OPT_CHOICE, OPT_RESULT, "sds", NULL, "w(t): 1 - abar, 1, alpha (1 - abar), sigma/alpha", 0, 0, weights },
+    { "The estimator", "anneal", OPT_CHOICE, OPT_RESULT, "linear", NULL, "how t is chosen", 0, 0, policies },
+    { "The estimator", "t-max", OPT_REAL, OPT_RESULT, "0.98", NULL, "largest t, as a share of 1000", 0, 1, NULL },
+    { "The estimator", "t-min", OPT_REAL, OPT_RESULT, "0.02", NULL, "smallest t, likewise", 0, 1, NULL },
+
+    { "The field", "field", OPT_CHOICE, OPT_RESULT, "voxel", NULL, "what is optimised", 0, 0, fields },
+    { "The field", "grid", OPT_INT, OPT_RESULT, "48", "N", "voxel nodes a side", 2, 256, NULL },
+    { "The field", "samples", OPT_INT, OPT_RESULT, "64", "N", "samples a ray", 1, 1024, NULL },
+    { "The field", "jitter", OPT_FLAG, OPT_RESULT, "true", NULL, "samples jittered along the ray in training (--jitter=false: not)", 0, 0, NULL },
+    { "The field", "blob", OPT_REAL, OPT_RESULT, "0", NULL, "raw density at the centre at the start", -100, 100, NULL },
+    { "The field", "blob-slope", OPT_REAL, OPT_RESULT, "8", NULL, "its fall per unit of radius", 0, 1000, NULL },
+
+    { "The cameras", "resolution", OPT_INT, OPT_RESULT, "64", "N", "pixels a side, of renders and of the prior", 8, 512, NULL },
+    { "The cameras", "views", OPT_INT, OPT_RESULT, "4", "K", "views a step", 1, 64, NULL },
+    { "The cameras", "view-mode", OPT_CHOICE, OPT_RESULT, "antipodal", NULL, "how the azimuths of a step are drawn", 0, 0, modes },
+    { "The cameras", "elevation-min", OPT_REAL, OPT_RESULT, "-10", NULL, "degrees", -89, 89, NULL },
+    { "The cameras", "elevation-max", OPT_REAL, OPT_RESULT, "45", NULL, "degrees", -89, 89, NULL },
+    { "The cameras", "distance-min", OPT_REAL, OPT_RESULT, "2.5", NULL, "from the centre", 0.1, 100, NULL },
+    { "The cameras", "distance-max", OPT_REAL, OPT_RESULT, "2.5", NULL, "from the centre", 0.1, 100, NULL },
+    { "The cameras", "fovy-min", OPT_REAL, OPT_RESULT, "40", NULL, "degrees", 1, 170, NULL },
+    { "The cameras", "fovy-max", OPT_REAL, OPT_RESULT, "40", NULL, "degrees", 1, 170, NULL },
+
+    { "The run", "steps", OPT_INT, OPT_RESULT, "400", "N", "optimisation steps", 1, 10000000, NULL },
+    { "The run", "lr", OPT_REAL, OPT_RESULT, "0.2", NULL, "Adam's learning rate at the start", 1e-9, 1000, NULL },
+    { "The run", "lr-end", OPT_REAL, OPT_RESULT, "0.02", NULL, "and at the end, falling geometrically", 1e-9, 1000, NULL },
+    { "The run", "seed", OPT_UINT64, OPT_RESULT, "0", NULL, "of cameras, timesteps and noise", 0, 0, NULL },
+    { "The run", "eval-every", OPT_INT, OPT_RESULT, "50", "N", "steps between two PSNRs in log.csv", 1, 10000000, NULL },
+
+    { "Files and machine", "out", OPT_STRING, OPT_HOST, NULL, "FOLDER", "the run's folder (needed)", 0, 0, NULL },
+    { "Files and machine", "resume", OPT_FLAG, OPT_HOST, NULL, NULL, "go on with the run in that folder, to the same bytes", 0, 0, NULL },
+    { "Files and machine", "overwrite", OPT_FLAG, OPT_HOST, NULL, NULL, "start the run in that folder again", 0, 0, NULL },
+    { "Files and machine", "checkpoint-every", OPT_INT, OPT_HOST, "100", "N", "steps between two checkpoints", 1, 10000000, NULL },
+    { "Files and machine", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
+    { "Files and machine", "quiet", OPT_FLAG, OPT_HOST, NULL, NULL, "no progress, no messages", 0, 0, NULL },
+};
+
+const Command distill_command = {
+    "distill", "a prompt goes in, a 3-D object comes out", "sdref distill PROMPT --out FOLDER [options]", examples,
+    options, sizeof options / sizeof options[0], 0, 1, "PROMPT (\"a COLOUR OBJECT\"; `sdref help prompts` lists them)",
+};
+
+static int config_read(DistillConfig *c, const Options *o, Err *err)
+{
+    *c = (DistillConfig){
+        .field = opt_choice(o, "field") == 0 ? FIELD_IMAGE : FIELD_VOXEL,
+        .grid = opt_int(o, "grid"),
+        .blob_peak = opt_real(o, "blob"),
+        .blob_slope = opt_real(o, "blob-slope"),
+        .resolution = opt_int(o, "resolution"),
+        .samples = opt_int(o, "samples"),
+        .jitter = opt_flag(o, "jitter"),
+        .views = opt_int(o, "views"),
+        .view_mode = (ViewMode)opt_choice(o, "view-mode"),
+        .range = {
+            .elevation_min = opt_real(o, "elevation-min"), .elevation_max = opt_real(o, "elevation-max"),
+            .azimuth_min = R(-180.0), .azimuth_max = R(180.0),
+            .distance_min = opt_real(o, "distance-min"), .distance_max = opt_real(o, "distance-max"),
+            .fovy_min = opt_real(o, "fovy-min"), .fovy_max = opt_real(o, "fovy-max"),
+        },
+        .steps = opt_int(o, "steps"),
+        .seed = opt_uint64(o, "seed"),
+        .lr = opt_real(o, "lr"),
+        .lr_end = opt_real(o, "lr-end"),
+        .timesteps = {
+            .kind = (TimestepKind)opt_choice(o, "anneal"),
+            .min = opt_double(o, "t-min"), .max = opt_double(o, "t-max"),
+            .max_late = 0.5, .share = 0.2,                         /* two-stage, as VSD: 5000 of 25000 steps */
+        },
+        .guidance = opt_real(o, "guidance") + (opt_choice(o, "cfg-convention") == 1 ? R(1.0) : R(0.0)),
+        .weight = (Weight)opt_choice(o, "weight"),
+    };
+    world_background(c->background);
+    if (view_range_check(&c->range, err) != 0) return -1;
+    return timestep_policy_check(&c->timesteps, err);
+}
+
+int run_open(Run *run, const Options *o, const char *prompt, const char *folder, Err *err)
+{
+    *run = (Run){ .folder = folder, .prompt = prompt };
+    DistillConfig c;
+    if (scene_prompt_parse(&run->object, &run->colour, prompt, err) != 0) return -1;
+    if (config_read(&c, o, err) != 0) return -1;
+    const ScheduleConfig schedule = schedule_config_sd();
+    const ExactConfig exact = {
+        .h = c.resolution, .w = c.resolution,
+        .cameras = opt_int(o, "cameras"), .looks = opt_int(o, "looks"),
+        .seed = opt_uint64(o, "prior-seed"),
+        .range = c.range, .thresholds = view_thresholds_default(),
+        .condition = (Condition)opt_choice(o, "condition"),
+        .sigma_d = opt_real(o, "sigma-d"),
+    };
+    int status = world_open(&run->world, c.resolution, c.resolution, exact.seed, err);
+    if (status == 0) run->S = schedule_new(&schedule, err);
+    if (run->S != NULL) run->prior = exact_new(&run->world.source, &exact, run->object, run->colour, run->S, err);
+    if (run->prior != NULL) {
+        run->D = exact_denoiser(run->prior);
+        run->distill = distill_new(&c, run->S, &run->D, err);
+    }
+    if (run->distill != NULL) return 0;
+    run_close(run);
+    return -1;
+}
+
+void run_close(Run *run)
+{
+    distill_free(run->distill);
+    exact_free(run->prior);
+    schedule_free(run->S);
+    world_close(&run->world);
+    *run = (Run){ 0 };
+}
+
+int run_path(char path[PATH_BYTES], const char *folder, const char *name, Err *err)
+{
+    const int n = snprintf(path, PATH_BYTES, "%s/%s", folder, name);
+    if (n < 0 || n >= PATH_BYTES) return err_set(err, "%.200s...: found a path of %d bytes, expected at most %d", folder, n, PATH_BYTES - 1);
+    return 0;
+}
+
+int run_settings_write(const Options *o, const char *prompt, const char *folder, Err *err)
+{
+    char path[PATH_BYTES];
+    if (run_path(path, folder, "run.json", err) != 0) return -1;
+    JsonText j = { .err = err };
+    json_put(&j, "{\n  \"format\": \"sdref-run-1\",\n  \"version\": ");
+    json_put_string(&j, SDREF_VERSION);
+    json_put(&j, ",\n  \"numerics\": ");
+    json_put_int64(&j, SDREF_NUMERICS);
+    json_put(&j, ",\n  \"number\": ");
+    json_put_string(&j, REAL_NAME);
+    json_put(&j, ",\n  \"prompt\": ");
+    json_put_string(&j, prompt);
+    json_put(&j, ",\n  \"settings\": {");
+    int first = 1;
+    for (int i = 0; i < distill_command.noptions; i++) {
+        const char *text = opt_text(o, i);
+        if (options[i].scope != OPT_RESULT || text == NULL) continue;
+        json_put(&j, first ? "\n    " : ",\n    ");
+        json_put_string(&j, options[i].name);
+        json_put(&j, ": ");
+        json_put_string(&j, text);
+        first = 0;
+    }
+    json_put(&j, "\n  }\n}\n");
+    const int status = j.failed ? -1 : file_write(path, j.text, j.n, err);
+    json_text_free(&j);
+    return status;
+}
+
+static int settings_check(const Json *root, const char *path, Err *err)
+{
+    const char *format = json_string(json_get(root, "format"));
+    const char *number = json_string(json_get(root, "number"));
+    int64_t numerics = 0;
+    char show[SHOW_ROOM];
+    if (format == NULL || strcmp(format, "sdref-run-1") != 0)
+        return err_set(err, "%s: format is %s, expected sdref-run-1", path, format == NULL ? "absent" : json_show(show, format));
+    if (number == NULL || strcmp(number, REAL_NAME) != 0)
+        return err_set(err, "%s: number is %s, this program is %s; use the other one (sdref, sdref-f64)", path,
+                       number == NULL ? "absent" : json_show(show, number), REAL_NAME);
+    if (json_int64(&numerics, json_get(root, "numerics")) != 0 || numerics != SDREF_NUMERICS)
+        return err_set(err, "%s: made by numerics %lld, this program is %d; the bits would differ", path, (long long)numerics, SDREF_NUMERICS);
+    return 0;
+}
+
+int run_settings_read(Options *o, char **prompt, const char *folder, Err *err)
+{
+    char path[PATH_BYTES];
+    if (run_path(path, folder, "run.json", err) != 0) return -1;
+    Json *root = json_read(path, err);
+    if (root == NULL) return -1;
+    int status = settings_check(root, path, err);
+    const char *found = json_string(json_get(root, "prompt"));
+    if (status == 0 && found == NULL) status = err_set(err, "%s: no string 'prompt'; expected one", path);
+    const Json *settings = json_get(root, "settings");
+    for (const Json *s = settings == NULL ? NULL : json_first(settings); s != NULL && status == 0; s = json_next(s)) {
+        const char *text = json_string(s);
+        if (text == NULL) status = err_set(err, "%s: setting '%s' is %s, expected a string", path, json_key(s), json_type_name(s));
+        else status = opt_load(o, json_key(s), text, path, err);
+    }
+    if (status == 0) {
+        *prompt = mem_new(strlen(found) + 1, 1, "prompt", err);
+        if (*prompt == NULL) status = -1;
+        else strcpy(*prompt, found);
+    }
+    json_free(root);
+    return status;
+}

@@ -1,0 +1,226 @@
+/* run_pictures.c -- what a run looks like, and how close it came */
+#include "ref/metrics.h"
+#include "ref/run.h"
+#include "render/gif.h"
+#include "render/picture.h"
+#include "render/png.h"
+#include "tensor/sha256.h"
+#include "weights/file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Truth and result of one held-out view. */
+typedef struct Pair { real *truth, *rgb, *mask, *depth, *opacity; } Pair;
+
+static int pair_new(Pair *p, size_t pixels, Err *err)
+{
+    p->truth = mem_new(9 * pixels, sizeof(real), "held-out views", err);
+    if (p->truth == NULL) return -1;
+    p->rgb = p->truth + 3 * pixels;
+    p->mask = p->truth + 6 * pixels;
+    p->depth = p->truth + 7 * pixels;
+    p->opacity = p->truth + 8 * pixels;
+    return 0;
+}
+
+static int pair_make(Pair *p, const Run *run, const View *view, Err *err)
+{
+    const int side = run->distill->config.resolution;
+    if (world_truth(p->truth, p->mask, run->object, run->colour, view, side, side, err) != 0) return -1;
+    return distill_picture(p->rgb, p->depth, p->opacity, run->distill, view, side, side, err);
+}
+
+int run_score(Score *score, const Run *run, Err *err)
+{
+    const int side = run->distill->config.resolution;
+    const size_t pixels = (size_t)side * (size_t)side;
+    View view[HELD_OUT];
+    held_out_views(view, &run->distill->config.range);
+    *score = (Score){ 0 };
+    Pair p;
+    if (pair_new(&p, pixels, err) != 0) return -1;
+    int status = 0;
+    for (int i = 0; i < HELD_OUT && status == 0; i++) {
+        status = pair_make(&p, run, &view[i], err);
+        score->whole += psnr(p.rgb, p.truth, NULL, pixels) / HELD_OUT;
+        score->object += psnr(p.rgb, p.truth, p.mask, pixels) / HELD_OUT;
+    }
+    mem_free(p.truth);
+    return status;
+}
+
+int run_recognised(int *count, Run *run, Err *err)
+{
+    const int side = run->distill->config.resolution;
+    const size_t pixels = (size_t)side * (size_t)side;
+    const int labels = run->world.source.objects * run->world.source.colours;
+    View view[HELD_OUT];
+    held_out_views(view, &run->distill->config.range);
+    *count = 0;
+    real *posterior = mem_new((size_t)labels, sizeof(real), "posterior", err);
+    real *rgb = mem_new(3 * pixels, sizeof(real), "posterior", err);
+    int status = posterior == NULL || rgb == NULL ? -1 : 0;
+    for (int i = 0; i < HELD_OUT && status == 0; i++) {
+        status = distill_picture(rgb, NULL, NULL, run->distill, &view[i], side, side, err);
+        for (size_t j = 0; j < 3 * pixels; j++) rgb[j] = r_fma(R(2.0), rgb[j], R(-1.0));
+        if (status == 0) status = exact_posterior(posterior, run->prior, rgb, err);
+        int best = 0;
+        for (int j = 1; j < labels; j++)
+            if (posterior[j] > posterior[best]) best = j;
+        if (status == 0 && best == run->object * run->world.source.colours + run->colour) (*count)++;
+    }
+    mem_free(posterior);
+    mem_free(rgb);
+    return status;
+}
+
+/* ---- files ---- */
+
+static int png_write(const char *folder, const char *name, const Picture *p, const Run *run, char digest[65], Err *err)
+{
+    char path[PATH_BYTES], seed[24];
+    snprintf(seed, sizeof seed, "%llu", (unsigned long long)run->distill->config.seed);
+    const PngText texts[] = { { "prompt", run->prompt }, { "seed", seed }, { "software", "sdref " SDREF_VERSION " (" REAL_NAME ")" } };
+    Bytes b = { 0 };
+    int status = run_path(path, folder, name, err);
+    if (status == 0) status = png_encode(&b, p->rgb, p->h, p->w, 3, texts, 3, err);
+    if (status == 0) status = file_write(path, b.p, b.n, err);
+    if (status == 0 && digest != NULL) {
+        unsigned char raw[32];
+        sha256(raw, b.p, b.n);
+        sha256_hex(digest, raw);
+    }
+    bytes_free(&b);
+    return status;
+}
+
+/* sum w t becomes the mean distance, for the eye. */
+static void divide_depth(real *depth, const real *opacity, size_t pixels)
+{
+    for (size_t i = 0; i < pixels; i++) depth[i] = depth[i] / r_max(opacity[i], R(1e-5));
+}
+
+/* Rows of the sheet: truth, result, depth; one column a held-out view. Also views/NN.png, the results alone. */
+static int sheet(char digest[65], const Run *run, Err *err)
+{
+    enum { ROWS = 3, CELLS = ROWS * HELD_OUT };
+    const DistillConfig *c = &run->distill->config;
+    const int side = c->resolution;
+    View view[HELD_OUT];
+    Picture cell[CELLS] = { { 0 } };
+    char label[CELLS][24];
+    const char *labels[CELLS];
+    Pair p = { 0 };
+    held_out_views(view, &c->range);
+    int status = pair_new(&p, (size_t)side * (size_t)side, err);
+    for (int i = 0; i < HELD_OUT && status == 0; i++) {
+        const ViewThresholds thresholds = view_thresholds_default();
+        const char *name = view_label_name(view_label_lr(view[i].elevation, view[i].azimuth, &thresholds));
+        const double reach = (double)view[i].distance;
+        char file[32];
+        Picture large = { 0 };
+        status = pair_make(&p, run, &view[i], err);
+        if (status == 0) status = picture_from_planar(&cell[i], p.truth, side, side, "truth", err);
+        if (status == 0) status = picture_from_planar(&cell[HELD_OUT + i], p.rgb, side, side, "result", err);
+        divide_depth(p.depth, p.opacity, (size_t)side * (size_t)side);
+        if (status == 0) status = picture_from_depth(&cell[2 * HELD_OUT + i], p.depth, p.opacity, (real)(reach - 1.0), (real)(reach + 1.0), side, side, err);
+        snprintf(label[i], sizeof label[i], "%s", name);
+        snprintf(label[HELD_OUT + i], sizeof label[i], "%.1f dB", status == 0 ? psnr(p.rgb, p.truth, NULL, (size_t)side * (size_t)side) : 0.0);
+        snprintf(label[2 * HELD_OUT + i], sizeof label[i], "depth");
+        snprintf(file, sizeof file, "%02d.png", i);
+        char folder[PATH_BYTES];
+        if (status == 0) status = run_path(folder, run->folder, "views", err);
+        if (status == 0) status = picture_enlarge(&large, &cell[HELD_OUT + i], 4, err);
+        if (status == 0) status = png_write(folder, file, &large, run, NULL, err);
+        picture_free(&large);
+    }
+    for (int i = 0; i < CELLS; i++) labels[i] = label[i];
+    Picture small = { 0 };
+    if (status == 0) status = picture_sheet(&small, cell, labels, CELLS, HELD_OUT, 4, 1, err);
+    if (status == 0) status = png_write(run->folder, "sheet.png", &small, run, digest, err);
+    picture_free(&small);
+    for (int i = 0; i < CELLS; i++) picture_free(&cell[i]);
+    mem_free(p.truth);
+    return status;
+}
+
+/* Frame i of n around the object. */
+static View tour_view(const DistillConfig *c, int i, int n)
+{
+    View held[HELD_OUT];
+    held_out_views(held, &c->range);
+    return (View){ .elevation = r_clamp(R(15.0), c->range.elevation_min, c->range.elevation_max),
+                   .azimuth = wrap_azimuth(R(360.0) * (real)i / (real)n),
+                   .distance = held[0].distance, .fovy = held[0].fovy };
+}
+
+static int turntable(const char *folder, const Run *run, int size, int frames, Err *err)
+{
+    const size_t pixels = (size_t)size * (size_t)size;
+    real *rgb = mem_new(3 * pixels, sizeof(real), "turntable", err);
+    Picture *frame = mem_new((size_t)frames, sizeof *frame, "turntable", err);
+    int status = rgb == NULL || frame == NULL ? -1 : 0;
+    for (int i = 0; i < frames && status == 0; i++) {
+        const View view = tour_view(&run->distill->config, i, frames);
+        status = distill_picture(rgb, NULL, NULL, run->distill, &view, size, size, err);
+        if (status == 0) status = picture_from_planar(&frame[i], rgb, size, size, "turntable", err);
+    }
+    Bytes b = { 0 };
+    char path[PATH_BYTES];
+    if (status == 0) status = gif_encode(&b, frame, frames, 8, GIF_PLAIN, err);
+    if (status == 0) status = run_path(path, folder, "turntable.gif", err);
+    if (status == 0) status = file_write(path, b.p, b.n, err);
+    bytes_free(&b);
+    for (int i = 0; i < frames && frame != NULL; i++) picture_free(&frame[i]);
+    mem_free(frame);
+    mem_free(rgb);
+    return status;
+}
+
+int run_pictures(char sheet_digest[65], const Run *run, Err *err)
+{
+    char folder[PATH_BYTES];
+    if (run_path(folder, run->folder, "views", err) != 0 || dir_make(folder, err) != 0) return -1;
+    if (sheet(sheet_digest, run, err) != 0) return -1;
+    if (run->distill->config.field == FIELD_IMAGE) return 0;          /* nothing to turn */
+    return turntable(run->folder, run, 128, 48, err);
+}
+
+/* Eight views around, as rgb, depth and opacity: one cell of each. */
+static int tour_cell(Picture cell[3], const Run *run, const View *view, real *work, int size, Err *err)
+{
+    const size_t pixels = (size_t)size * (size_t)size;
+    real *rgb = work, *depth = work + 3 * pixels, *opacity = work + 4 * pixels;
+    if (distill_picture(rgb, depth, opacity, run->distill, view, size, size, err) != 0) return -1;
+    divide_depth(depth, opacity, pixels);
+    if (picture_from_planar(&cell[0], rgb, size, size, "rgb", err) != 0) return -1;
+    if (picture_from_depth(&cell[1], depth, opacity, view->distance - R(1.0), view->distance + R(1.0), size, size, err) != 0) return -1;
+    return picture_from_grey(&cell[2], opacity, size, size, "opacity", err);
+}
+
+int run_tour(const Run *run, const char *folder, int size, int frames, Err *err)
+{
+    enum { AROUND = 8 };
+    static const char *const names[3] = { "rgb.png", "depth.png", "opacity.png" };
+    Picture cell[AROUND][3] = { { { 0 } } };
+    if (run->distill->config.field == FIELD_IMAGE && size != run->distill->config.resolution)
+        return err_set(err, "--size: found %d, expected %d: an image field has one size", size, run->distill->config.resolution);
+    real *work = mem_new(5 * (size_t)size * (size_t)size, sizeof(real), "views", err);
+    int status = work == NULL ? -1 : dir_make(folder, err);
+    for (int i = 0; i < AROUND && status == 0; i++) {
+        const View view = tour_view(&run->distill->config, i, AROUND);
+        status = tour_cell(cell[i], run, &view, work, size, err);
+    }
+    for (int kind = 0; kind < 3 && status == 0; kind++) {
+        Picture row[AROUND], small = { 0 };
+        for (int i = 0; i < AROUND; i++) row[i] = cell[i][kind];
+        status = picture_sheet(&small, row, NULL, AROUND, AROUND / 2, 4, 1, err);
+        if (status == 0) status = png_write(folder, names[kind], &small, run, NULL, err);
+        picture_free(&small);
+    }
+    for (int i = 0; i < AROUND; i++)
+        for (int kind = 0; kind < 3; kind++) picture_free(&cell[i][kind]);
+    mem_free(work);
+    return status == 0 ? turntable(folder, run, size, frames, err) : -1;
+}

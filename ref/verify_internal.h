@@ -1,0 +1,32 @@
+/* verify_internal.h -- what verify.c gives to the kinds of trace: verify_render.c, verify_estimator.c */
+#ifndef SDREF_REF_VERIFY_INTERNAL_H
+#define SDREF_REF_VERIFY_INTERNAL_H
+
+#include "ref/trace.h"
+#include "ref/verify.h"
+
+typedef struct Check {
+    const StFile *file;
+    const char *trace;              /* "render", "estimator" */
+    Report *report;
+    double tolerance;
+    int local;                      /* the second pass: results are replaced by the file's own */
+    double scale[4];                /* c |p| by Combines */
+} Check;
+
+/* Trace.put of a Check: compares, and in the local pass puts the file's values in place of ours. */
+int check_put(void *self, const char *name, real *v, Shape s, Err *err);
+/* A result that was taken from the file. */
+int check_given(Check *c, const char *name, Err *err);
+
+/* An input or result as real, of `count` values (0: any); mem_free it. NULL with err set; absent is an error. */
+real *check_read(const Check *c, const char *name, size_t count, Err *err);
+int   check_has(const Check *c, const char *name);
+int   meta_number(double *out, const Check *c, const char *key, Err *err);         /* absent or no number: an error */
+int   meta_whole(int *out, const Check *c, const char *key, int lo, int hi, Err *err);
+const char *meta_text(const Check *c, const char *key, Err *err);                  /* NULL: absent */
+
+int verify_render(Check *c, Err *err);                    /* one pass each */
+int verify_estimator(Check *c, Err *err);
+
+#endif

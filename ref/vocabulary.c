@@ -1,0 +1,102 @@
+/* vocabulary.c -- the one table of words and the one table of bars */
+#include "ref/vocabulary.h"
+
+#include <string.h>
+
+static const Word words[] = {
+    { "", WORD_META, "format", "", "sdref-trace-1", 0, 0 },
+    { "", WORD_META, "kind", "", "render or estimator", 0, 0 },
+    { "", WORD_META, "made_with", "", "free text", 0, 0 },
+
+    { "render", WORD_META, "field", "", "voxel", 0, 0 },
+    { "render", WORD_META, "shading", "", "albedo", 0, 0 },
+    { "render", WORD_META, "elevation", "", "degrees", 0, 0 },
+    { "render", WORD_META, "azimuth", "", "degrees", 0, 0 },
+    { "render", WORD_META, "distance", "", "world units", 0, 0 },
+    { "render", WORD_META, "fovy", "", "degrees, along the height", 0, 0 },
+    { "render", WORD_META, "h", "", "pixels", 0, 0 },
+    { "render", WORD_META, "w", "", "pixels", 0, 0 },
+    { "render", WORD_META, "samples", "", "a ray", 0, 0 },
+    { "render", WORD_META, "background", "", "three numbers in [0,1]", 0, 0 },
+    { "render", WORD_INPUT, "in.grid", "(4,Z,Y,X)", "raw density, raw colour; nodes on the faces of the cube", 0, 0 },
+    { "render", WORD_INPUT, "in.jitter", "(H,W,S)", "in [0,1), place of each sample in its interval; absent: 1/2", 0, 0 },
+    { "render", WORD_INPUT, "in.cotangent.rgb", "(H,W,3)", "of each output; absent: 0", 0, 0 },
+    { "render", WORD_INPUT, "in.cotangent.opacity", "(H,W)", "", 0, 0 },
+    { "render", WORD_INPUT, "in.cotangent.depth", "(H,W)", "", 0, 0 },
+    { "render", WORD_INPUT, "in.cotangent.z_variance", "(H,W)", "", 0, 0 },
+    { "render", WORD_RESULT, "out.c2w", "(3,4)", "camera to world: right, up, -forward, position", 0, FAMILY_RENDER },
+    { "render", WORD_RESULT, "out.ray_d", "(H,W,3)", "unit directions", 0, FAMILY_RENDER },
+    { "render", WORD_RESULT, "out.rgb", "(H,W,3)", "", 0, FAMILY_RENDER },
+    { "render", WORD_RESULT, "out.opacity", "(H,W)", "", 0, FAMILY_RENDER },
+    { "render", WORD_RESULT, "out.depth", "(H,W)", "sum w t, not divided by opacity", 0, FAMILY_RENDER },
+    { "render", WORD_RESULT, "out.z_variance", "(H,W)", "", 0, FAMILY_RENDER },
+    { "render", WORD_RESULT, "out.grad.grid", "(4,Z,Y,X)", "d sum <cotangent, output> / d grid", 0, FAMILY_GRADIENT },
+
+    { "estimator", WORD_META, "estimator", "", "sds", 0, 0 },
+    { "estimator", WORD_META, "t", "", "timestep, 0..999", 0, 0 },
+    { "estimator", WORD_META, "guidance", "", "s of e_uncond + s (e_cond - e_uncond)", 0, 0 },
+    { "estimator", WORD_META, "weight", "", "sds, uniform, fantasia3d or sigma/alpha", 0, 0 },
+    { "estimator", WORD_META, "cfg", "", "uncond + scale*(cond-uncond)", 0, 0 },
+    { "estimator", WORD_META, "network", "", "folder of the network, relative to the file", 0, 0 },
+    { "estimator", WORD_META, "prompt", "", "for the reader", 0, 0 },
+    { "estimator", WORD_META, "seed", "", "for the reader", 0, 0 },
+    { "estimator", WORD_INPUT, "in.x0", "(1,C,H,W)", "image or latent", 0, 0 },
+    { "estimator", WORD_INPUT, "in.noise", "(1,C,H,W)", "eps", 0, 0 },
+    { "estimator", WORD_INPUT, "in.alphas_cumprod", "(T)", "the schedule; absent: Stable Diffusion's, made in binary64", 0, 0 },
+    { "estimator", WORD_INPUT, "in.embed.cond", "(1,L,E)", "prompt embedding", 0, 0 },
+    { "estimator", WORD_INPUT, "in.embed.uncond", "(1,L,E)", "embedding of no prompt", 0, 0 },
+    { "estimator", WORD_INPUT, "in.embed.negative", "(1,L,E)", "negative prompt", 0, 0 },
+    { "estimator", WORD_RESULT, "x_t", "(1,C,H,W)", "alpha_t x0 + sigma_t eps", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "eps_cond", "(1,C,H,W)", "prediction with the prompt", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "eps_uncond", "(1,C,H,W)", "prediction without", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "eps_cfg", "(1,C,H,W)", "guided prediction", COMBINES_GUIDANCE, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "w", "(1)", "weight w(t)", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "grad", "(1,C,H,W)", "d/dx0 of one view, weight included", COMBINES_WEIGHT, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "x0_hat", "(1,C,H,W)", "(x_t - sigma_t eps_cfg) / alpha_t", COMBINES_RATIO, FAMILY_ESTIMATOR },
+};
+enum { WORDS = sizeof words / sizeof words[0] };
+
+const Word *vocabulary_find(const char *trace, WordKind kind, const char *name)
+{
+    for (int i = 0; i < WORDS; i++)
+        if (words[i].kind == kind && strcmp(words[i].name, name) == 0 && (words[i].trace[0] == 0 || strcmp(words[i].trace, trace) == 0))
+            return &words[i];
+    return NULL;
+}
+
+void vocabulary_print(FILE *out)
+{
+    static const char *const heading[] = { "metadata (all values are strings)", "inputs", "results, in the order of computation" };
+    static const char *const traces[] = { "", "render", "estimator" };
+    fprintf(out, "A trace is a safetensors file: tensors in.* are inputs, every other tensor is a result that `sdref verify`\n"
+                 "recomputes. Results may be left out.\n");
+    for (int t = 0; t < 3; t++) {
+        fprintf(out, "\n%s\n", t == 0 ? "every trace" : traces[t]);
+        for (int kind = 0; kind < 3; kind++) {
+            int shown = 0;
+            for (int i = 0; i < WORDS; i++) {
+                if (strcmp(words[i].trace, traces[t]) != 0 || (int)words[i].kind != kind) continue;
+                if (!shown) fprintf(out, "  %s\n", heading[kind]);
+                shown = 1;
+                fprintf(out, "    %-24s %-10s %s\n", words[i].name, words[i].shape, words[i].meaning);
+            }
+        }
+    }
+}
+
+int bar_for(Bar *bar, StDtype dtype, Family family)
+{
+    /* F64 is the truth that both programs are held to: golden/README, "Bars". The others judge a backend that computed in that type. */
+#ifdef SDREF_F64
+    static const double f64[] = { [FAMILY_RENDER] = 1e-10, [FAMILY_GRADIENT] = 1e-10, [FAMILY_ESTIMATOR] = 1e-10 };
+#else
+    static const double f64[] = { [FAMILY_RENDER] = 5e-6, [FAMILY_GRADIENT] = 3e-5, [FAMILY_ESTIMATOR] = 1e-5 };
+#endif
+    switch (dtype) {
+    case ST_F64:  *bar = (Bar){ f64[family], f64[family] }; return 0;
+    case ST_F32:  *bar = (Bar){ 1e-4, 1e-5 }; return 0;
+    case ST_F16:  *bar = (Bar){ 2e-2, 4e-3 }; return 0;
+    case ST_BF16: *bar = (Bar){ 1e-1, 3e-2 }; return 0;
+    default:      return -1;
+    }
+}

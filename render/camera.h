@@ -1,0 +1,23 @@
+/* camera.h -- pinhole cameras that look at the origin
+ *
+ * World: right-handed, z up, the object inside [-1,1]^3. Azimuth 0 stands on +x, 90 on +y; elevation counts from the
+ * horizon. Pixel (row, col) has its centre at (col + 0.5, row + 0.5), row 0 at the top.
+ */
+#ifndef SDREF_RENDER_CAMERA_H
+#define SDREF_RENDER_CAMERA_H
+
+#include "tensor/real.h"
+
+typedef struct Camera {
+    real c2w[3][4];       /* columns: right, up, -forward, position */
+    real focal;           /* pixels: 0.5 h / tan(fovy / 2) */
+    int h, w;             /* pixels */
+} Camera;
+
+/* Degrees; distance > 0 from the origin in world units; -90 < elevation < 90. The result is rounded once from double. */
+void camera_look_at(Camera *c, double elevation, double azimuth, double distance, double fovy, int h, int w);
+
+/* d: unit direction in world space through the centre of pixel (row + drow, col + dcol); drow = dcol = 0 is the centre. */
+void camera_ray(real d[3], const Camera *c, real row, real col);
+
+#endif

@@ -1,0 +1,53 @@
+/* volume.h -- the volume renderer and its adjoint
+ *
+ * Along a ray o + t d (d unit) that meets the cube [-1,1]^3 for t in [near, far], near >= 0, with N samples:
+ *   t_i = near + (i + u_i) delta,  delta = (far - near)/N,  u_i = 1/2 or the given jitter in [0,1)
+ *   alpha_i = 1 - exp(-density_i delta),   T_i = prod_{j<i} (1 - alpha_j),   w_i = T_i alpha_i        [NeRF20 Eq.3]
+ *   opacity = sum w     depth = sum w t     rgb = sum w c + (1 - opacity) background
+ *   z_variance = sum v (t - sum v t)^2,  v = w / max(opacity, 1e-5)                                    [HiFA23]
+ * A ray that misses the cube has the background colour and zeros. Depth is along the ray and not divided by opacity.
+ */
+#ifndef SDREF_RENDER_VOLUME_H
+#define SDREF_RENDER_VOLUME_H
+
+#include "render/camera.h"
+#include "render/field.h"
+#include "tensor/tape.h"
+
+typedef struct RenderSettings {
+    int samples;              /* N, 1..1024 */
+    real background[3];       /* in [0,1] */
+    const real *jitter;       /* (H,W,N) in [0,1), or NULL: every sample at the middle of its interval */
+} RenderSettings;
+
+/* One view, or its cotangents; NULL: not wanted, or zero. */
+typedef struct RenderOut {
+    real *rgb;                /* (H,W,3) in [0,1] */
+    real *opacity;            /* (H,W) in [0,1] */
+    real *depth;              /* (H,W) world units */
+    real *z_variance;         /* (H,W) world units squared */
+} RenderOut;
+
+/* Work space for views of one field size: gradient slabs and per-slab scratch. */
+typedef struct Renderer Renderer;
+Renderer *renderer_new(const Field *f, int samples, Err *err);
+void      renderer_free(Renderer *r);
+
+/* Renders camera `c`. An image field must have the camera's size; it has opacity 1, depth and z_variance 0. */
+void render_view(RenderOut *out, Renderer *r, const Field *f, const Camera *c, const RenderSettings *s);
+
+/* dtheta (laid out as f->theta) += J^T cotangent. Nothing is kept from the forward pass: it is recomputed.
+ * The rows of the image are dealt to 8 slabs whatever the thread count (row y to slab y mod 8), each with a gradient of its
+ * own, and slabs are added in order. */
+void render_pull(real *dtheta, Renderer *r, const Field *f, const Camera *c, const RenderSettings *s,
+                 const RenderOut *cotangent);
+
+/* The same on a tape: rgb (H,W,3) of theta, the tensor over f->theta. r, f and s->jitter are
+ * borrowed until the backward pass is done. */
+Tensor *op_render(Tape *t, Tensor *theta, Renderer *r, const Field *f, const Camera *c, const RenderSettings *s,
+                  const char *name);
+
+/* Where a ray meets the cube: 1 and near < far, near >= 0; or 0. Slab method; o inside the cube is fine. */
+int cube_intersect(real *near, real *far, const real o[3], const real d[3]);
+
+#endif

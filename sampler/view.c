@@ -1,0 +1,133 @@
+/* view.c -- view sampling and view labels */
+#include "sampler/view.h"
+
+#include "sampler/names.h"
+#include "tensor/elem.h"
+#include "tensor/rng.h"
+
+#include <stdio.h>
+
+enum { DRAW_AZIMUTH, DRAW_LAW, DRAW_ELEVATION, DRAW_DISTANCE, DRAW_FOVY };    /* part of the numerics */
+
+int view_mode_parse(ViewMode *out, const char *name, Err *err)
+{
+    static const NameValue table[] = { { "independent", VIEWS_INDEPENDENT }, { "stratified", VIEWS_STRATIFIED },
+                                       { "antipodal", VIEWS_ANTIPODAL } };
+    int value;
+    if (name_parse(&value, "view mode", name, table, 3, err) != 0) return -1;
+    *out = (ViewMode)value;
+    return 0;
+}
+
+int view_range_check(const ViewRange *r, Err *err)
+{
+    if (!(r->elevation_min >= R(-90.0) && r->elevation_min <= r->elevation_max && r->elevation_max <= R(90.0)))
+        return err_set(err, "elevation %g..%g: expected -90 <= min <= max <= 90",
+                       (double)r->elevation_min, (double)r->elevation_max);
+    if (!(r->azimuth_min >= R(-360.0) && r->azimuth_min <= r->azimuth_max && r->azimuth_max <= R(360.0)
+          && r->azimuth_max - r->azimuth_min <= R(360.0)))
+        return err_set(err, "azimuth %g..%g: expected -360 <= min <= max <= 360, at most 360 apart",
+                       (double)r->azimuth_min, (double)r->azimuth_max);
+    if (!(r->distance_min > R(0.0) && r->distance_min <= r->distance_max && isfinite(r->distance_max)))
+        return err_set(err, "distance %g..%g: expected 0 < min <= max",
+                       (double)r->distance_min, (double)r->distance_max);
+    if (!(r->fovy_min > R(0.0) && r->fovy_min <= r->fovy_max && r->fovy_max < R(180.0)))
+        return err_set(err, "field of view %g..%g: expected 0 < min <= max < 180",
+                       (double)r->fovy_min, (double)r->fovy_max);
+    return 0;
+}
+
+real wrap_azimuth(real azimuth)
+{
+    real w = r_fma(R(-360.0), r_floor((azimuth + R(180.0)) / R(360.0)), azimuth);
+    if (w < R(-180.0)) w += R(360.0);                         /* azimuth + 180 was rounded up to a multiple of 360 */
+    return w;
+}
+
+static real between(real min, real max, double u)
+{
+    return (real)((double)min + ((double)max - (double)min) * u);
+}
+
+static real elevation_draw(RngAt at, const ViewRange *r)
+{
+    const double law = rng_uniform_at(at, DRAW_LAW), u = rng_uniform_at(at, DRAW_ELEVATION);
+    if (law < 0.5) return between(r->elevation_min, r->elevation_max, u);
+    const double s0 = d_sin((double)r->elevation_min * (D_PI / 180.0));
+    const double s1 = d_sin((double)r->elevation_max * (D_PI / 180.0));
+    const real elevation = (real)(d_asin(s0 + (s1 - s0) * u) * (180.0 / D_PI));
+    return r_clamp(elevation, r->elevation_min, r->elevation_max);
+}
+
+void view_sample(View *views, int K, const ViewRange *r, ViewMode mode, uint64_t seed, uint32_t step)
+{
+    BUG_IF(K < 1, "%d views", K);
+    for (int k = 0; k < K; k++) {
+        const RngAt at = { seed, (uint32_t)k, step, RNG_CAMERA };
+        View *v = &views[k];
+        v->distance = between(r->distance_min, r->distance_max, rng_uniform_at(at, DRAW_DISTANCE));
+        v->fovy = between(r->fovy_min, r->fovy_max, rng_uniform_at(at, DRAW_FOVY));
+        if (mode == VIEWS_ANTIPODAL && k % 2 == 1) {
+            v->azimuth = wrap_azimuth(views[k - 1].azimuth + R(180.0));
+            v->elevation = views[k - 1].elevation;
+            continue;
+        }
+        const double u = rng_uniform_at(at, DRAW_AZIMUTH);
+        const double part = mode == VIEWS_STRATIFIED ? (u + (double)k) / (double)K : u;
+        v->azimuth = wrap_azimuth(between(r->azimuth_min, r->azimuth_max, part));
+        if (mode == VIEWS_ANTIPODAL && k > 0 && k == K - 1) v->elevation = views[0].elevation;
+        else v->elevation = elevation_draw(at, r);
+    }
+}
+
+ViewThresholds view_thresholds_default(void)
+{
+    return (ViewThresholds){ R(45.0), R(45.0), R(60.0) };
+}
+
+ViewLabel view_label(real elevation, real azimuth, const ViewThresholds *th)
+{
+    const real az = wrap_azimuth(azimuth);
+    ViewLabel label = VIEW_SIDE;
+    if (-th->front < az && az < th->front) label = VIEW_FRONT;
+    if (az > R(180.0) - th->back || az < R(-180.0) + th->back) label = VIEW_BACK;
+    if (elevation > th->overhead) label = VIEW_OVERHEAD;
+    return label;
+}
+
+ViewLabel view_label_lr(real elevation, real azimuth, const ViewThresholds *th)
+{
+    const ViewLabel label = view_label(elevation, azimuth, th);
+    if (label != VIEW_SIDE) return label;
+    return wrap_azimuth(azimuth) > R(0.0) ? VIEW_LEFT : VIEW_RIGHT;
+}
+
+static const struct { const char *name, *suffix; } label_text[] = {
+    [VIEW_FRONT]    = { "front",    ", front view" },
+    [VIEW_SIDE]     = { "side",     ", side view" },
+    [VIEW_BACK]     = { "back",     ", back view" },
+    [VIEW_OVERHEAD] = { "overhead", ", overhead view" },
+    [VIEW_LEFT]     = { "left",     ", left side view" },
+    [VIEW_RIGHT]    = { "right",    ", right side view" },
+};
+
+static void label_check(ViewLabel label)
+{
+    BUG_IF((unsigned)label > VIEW_RIGHT, "view label %d", (int)label);
+}
+
+const char *view_label_name(ViewLabel label)
+{
+    label_check(label);
+    return label_text[label].name;
+}
+
+int view_prompt(char *out, size_t cap, const char *prompt, ViewLabel label, Err *err)
+{
+    label_check(label);
+    const int length = snprintf(out, cap, "%s%s", prompt, label_text[label].suffix);
+    if (length >= 0 && (size_t)length < cap) return 0;
+    if (cap > 0) out[0] = '\0';
+    return err_set(err, "prompt \"%.60s...\" with \"%s\": %d bytes, expected at most %zu",
+                   prompt, label_text[label].suffix, length, cap > 0 ? cap - 1 : 0);
+}

@@ -1,0 +1,33 @@
+/* err.c -- messages for the world's errors, one handler for our own */
+#include "tensor/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int err_set(Err *err, const char *format, ...)
+{
+    if (err == NULL || err->set) return -1;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(err->msg, sizeof err->msg, format, args);
+    va_end(args);
+    err->set = 1;
+    return -1;
+}
+
+static BugHandler *handler;
+
+void bug_handler_set(BugHandler *h) { handler = h; }
+
+void bug(const char *file, int line, const char *format, ...)
+{
+    char message[768];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    if (handler != NULL) handler(file, line, message);
+    fprintf(stderr, "sdref: bug at %s:%d: %s\n", file, line, message);
+    abort();
+}

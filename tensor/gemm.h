@@ -1,0 +1,50 @@
+/* gemm.h -- the matrix product under linear layers, convolution and attention:  C (M,N) += A (M,K) B (K,N)
+ *
+ * C holds the start of every sum when the product begins: the bias, 0, or the gradient already there. Then
+ *
+ *     for k = 0 .. K-1, ascending:  C_ij = r_fma(A_ik, B_kj, C_ij)
+ *
+ * one chain per output. gemm_plain is this definition. gemm and gemm_packed give the same bits (which NaN comes out is
+ * open) for every size, instruction set and number of threads: they block, vectorise and share out work across outputs.
+ * No output is read or written outside (M,N); C does not overlap A or B.
+ */
+#ifndef SDREF_GEMM_H
+#define SDREF_GEMM_H
+
+#include "tensor/real.h"
+
+/* A matrix in memory: element (i,j) is at[i row + j col]. */
+typedef struct { const real *at; ptrdiff_t row, col; } GemmMat;
+
+/* Row-major, rows `row` apart; and the transpose of one that is. */
+static inline GemmMat gemm_rows(const real *at, ptrdiff_t row)       { GemmMat m = { at, row, 1 }; return m; }
+static inline GemmMat gemm_transposed(const real *at, ptrdiff_t row) { GemmMat m = { at, 1, row }; return m; }
+
+/* The definition: three loops, one thread. c (M,N) row-major with rows `c_row` apart. */
+void gemm_plain(real *c, GemmMat a, GemmMat b, ptrdiff_t c_row, int M, int N, int K);
+
+/* Fast. C is cut into at most `threads` regions: par_threads() at top level, 1 inside a parallel loop. `work` is
+ * gemm_work(M, N, K, threads) reals (fewer than 910,000 a thread in the largest case), nobody else's during the call; what it
+ * holds before and after does not matter. Aligned to 64 bytes is fastest. */
+void   gemm(real *c, GemmMat a, GemmMat b, ptrdiff_t c_row, int M, int N, int K, real *work, int threads);
+size_t gemm_work(int M, int N, int K, int threads);
+
+/* For operands that are no matrix in memory (patches of an image, weights of a narrower type): a function that copies a
+ * part of the operand into a panel. A lane is a row of A or a column of B:
+ *
+ *     panel[(k - k0) width + (l - lane0)] = A_lk or B_kl     for lane0 <= l < lane0 + lanes, k0 <= k < k0 + depth
+ *
+ * with 1 <= lanes <= width <= GEMM_WIDTH_MAX and depth <= GEMM_DEPTH. The rest of the panel is left alone. Several threads
+ * call it at once, so it only reads `from`. */
+enum { GEMM_DEPTH = 384, GEMM_WIDTH_MAX = 32 };
+typedef void GemmPack(real *panel, const void *from, int width, int lane0, int lanes, int k0, int depth);
+typedef struct { GemmPack *pack; const void *from; } GemmOperand;
+
+/* One long-lived GemmMat as an operand: as rows of A, or as columns of B. */
+GemmOperand gemm_a(const GemmMat *a);
+GemmOperand gemm_b(const GemmMat *b);
+void gemm_packed(real *c, GemmOperand a, GemmOperand b, ptrdiff_t c_row, int M, int N, int K, real *work, int threads);
+
+const char *gemm_kernel(void);                                      /* "avx512", "avx2" or "plain": which tile was compiled */
+
+#endif

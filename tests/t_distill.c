@@ -1,0 +1,183 @@
+/* t_distill.c -- the loop: what it converges to, resuming to the same bytes, and how it stops */
+#include "ref/distill.h"
+#include "ref/metrics.h"
+#include "tensor/mem.h"
+#include "tensor/par.h"
+#include "tensor/sum.h"
+#include "tests/harness.h"
+
+#include <math.h>
+#include <unistd.h>
+
+enum { SIDE = 12, PIXELS = SIDE * SIDE };
+
+/* A prior that knows one flat image: eps = (x_t - alpha c)/sigma, so SDS pulls every view towards the colour c. `poison`: at this call
+ * the prediction holds a NaN. */
+typedef struct Flat { const Schedule *S; real colour[3]; int calls, poison; } Flat;
+static int flat_predict(void *self, real *eps, const real *xt, int t, const Cond *cond, Err *err)
+{
+    Flat *f = self;
+    const real at = sched_alpha(f->S, t), st = sched_sigma(f->S, t);
+    (void)cond;
+    (void)err;
+    for (int c = 0; c < 3; c++)
+        for (int i = 0; i < PIXELS; i++) eps[c * PIXELS + i] = (xt[c * PIXELS + i] - at * f->colour[c]) / st;
+    if (++f->calls == f->poison) eps[77] = R(0.0) / (R(0.0) * st);
+    return 0;
+}
+
+static DistillConfig config(void)
+{
+    return (DistillConfig){
+        .field = FIELD_VOXEL, .grid = 6, .blob_peak = 2, .blob_slope = 1, .resolution = SIDE, .samples = 12, .jitter = 1,
+        .background = { R(0.5), R(0.5), R(0.5) }, .views = 2, .view_mode = VIEWS_ANTIPODAL,
+        .range = { R(-10.0), R(45.0), R(-180.0), R(180.0), R(2.5), R(2.5), R(40.0), R(40.0) },
+        .steps = 60, .seed = 3, .lr = R(0.2), .lr_end = R(0.02), .timesteps = { TIMESTEP_LINEAR, 0.02, 0.98, 0.5, 0.2 },
+        .guidance = 1, .weight = WEIGHT_SDS,
+    };
+}
+
+typedef struct Setup { Err err; Schedule *S; Flat flat; Denoiser D; Distill *d; } Setup;
+static void setup(Setup *s, const DistillConfig *c)
+{
+    const ScheduleConfig sd = schedule_config_sd();
+    *s = (Setup){ .S = NULL };
+    s->S = schedule_new(&sd, &s->err);
+    s->flat = (Flat){ .S = s->S, .colour = { R(0.6), R(-0.2), R(0.1) } };
+    s->D = (Denoiser){ 3, SIDE, SIDE, flat_predict, &s->flat };
+    s->d = distill_new(c, s->S, &s->D, &s->err);
+    CHECK(s->d != NULL, "%s", s->err.msg);
+}
+static void teardown(Setup *s)
+{
+    distill_free(s->d);
+    schedule_free(s->S);
+}
+
+/* The prior is one flat colour, so the cube must take it where it is seen: PSNR against that colour on the pixels it covers. */
+static void the_loop_reaches_the_one_image(void)
+{
+    Setup s;
+    StepLog log;
+    const DistillConfig c = config();
+    setup(&s, &c);
+    double before = 0, after = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        while (pass == 1 && s.d->step < c.steps) CHECK_OK(distill_step(s.d, &log), &s.err);
+        real rgb[3 * PIXELS], want[3 * PIXELS], opacity[PIXELS], mask[PIXELS];
+        const View view = { R(20.0), R(33.0), R(2.5), R(40.0) };
+        CHECK_OK(distill_picture(rgb, NULL, opacity, s.d, &view, SIDE, SIDE, &s.err), &s.err);
+        for (int i = 0; i < 3 * PIXELS; i++) want[i] = R(0.5) * (s.flat.colour[i / PIXELS] + R(1.0));
+        for (int i = 0; i < PIXELS; i++) mask[i] = fabs((double)(i / SIDE) - 5.5) < 3 && fabs((double)(i % SIDE) - 5.5) < 3;
+        *(pass == 0 ? &before : &after) = psnr(rgb, want, mask, PIXELS);
+    }
+    CHECK_LE(before, 20, "before");
+    CHECK_LE(30, after, "after %d steps", (int)c.steps);
+    teardown(&s);
+}
+
+/* Saved after 7 of 12 steps and loaded into a new run, on other threads: the same bytes. */
+static void resumed_bytes_are_the_same(void)
+{
+    char path[] = "/tmp/sdref-distill-XXXXXX";
+    const int fd = mkstemp(path), threads = par_threads();
+    StepLog log;
+    DistillConfig c = config();
+    Setup whole, half, rest;
+    close(fd);
+    c.steps = 12;
+    setup(&whole, &c);
+    setup(&half, &c);
+    setup(&rest, &c);
+    while (whole.d->step < 12) CHECK_OK(distill_step(whole.d, &log), &whole.err);
+    par_threads_set(3);
+    while (half.d->step < 7) CHECK_OK(distill_step(half.d, &log), &half.err);
+    CHECK_OK(distill_save(half.d, path, &half.err), &half.err);
+    CHECK_OK(distill_load(rest.d, path, &rest.err), &rest.err);
+    CHECK(rest.d->step == 7, "step %ld", rest.d->step);
+    while (rest.d->step < 12) CHECK_OK(distill_step(rest.d, &log), &rest.err);
+    par_threads_set(threads);
+    const size_t bytes = whole.d->field->n * sizeof(real);
+    CHECK(memcmp(whole.d->field->theta, rest.d->field->theta, bytes) == 0, "theta");
+    CHECK(memcmp(whole.d->m, rest.d->m, bytes) == 0 && memcmp(whole.d->v, rest.d->v, bytes) == 0, "Adam's moments");
+    CHECK(memcmp(whole.d->field->theta, half.d->field->theta, bytes) != 0, "five steps must change something");
+
+    /* the same file is refused by a run of another size, and by one that is shorter */
+    Setup other;
+    c.grid = 7;
+    setup(&other, &c);
+    CHECK(distill_load(other.d, path, &other.err) != 0 && strstr(other.err.msg, path) != NULL, "%s", other.err.msg);
+    teardown(&other);
+    c.grid = 6;
+    c.steps = 5;
+    setup(&other, &c);
+    CHECK(distill_load(other.d, path, &other.err) != 0 && strstr(other.err.msg, "step 7") != NULL, "%s", other.err.msg);
+    teardown(&other);
+    teardown(&whole);
+    teardown(&half);
+    teardown(&rest);
+    unlink(path);
+}
+
+static void a_nan_stops_the_run(void)
+{
+    Setup s;
+    StepLog log;
+    const DistillConfig c = config();
+    setup(&s, &c);
+    s.flat.poison = 6;                                     /* view 1 of step 2 */
+    int status = 0;
+    while (status == 0 && s.d->step < 10) status = distill_step(s.d, &log);
+    CHECK(status != 0 && s.d->step == 2, "stopped at step %ld", s.d->step);
+    CHECK(strstr(s.err.msg, "estimator's gradient") != NULL && strstr(s.err.msg, "NaN") != NULL && strstr(s.err.msg, "index 77") != NULL &&
+          strstr(s.err.msg, "step 2") != NULL, "%s", s.err.msg);
+    CHECK(first_not_finite(s.d->field->theta, s.d->field->n) < 0, "the field is as it was");
+    teardown(&s);
+}
+
+static void memory_failures_are_reported(void)
+{
+    const ScheduleConfig sd = schedule_config_sd();
+    Err e = { 0 };
+    Schedule *S = schedule_new(&sd, &e);
+    Flat flat = { .S = S };
+    const Denoiser D = { 3, SIDE, SIDE, flat_predict, &flat };
+    const DistillConfig c = config();
+    int failures = 0;
+    for (long n = 1; n < 40; n++) {
+        Err err = { 0 };
+        StepLog log;
+        mem_fail_at(n);
+        Distill *d = distill_new(&c, S, &D, &err);
+        const int status = d == NULL ? -1 : distill_step(d, &log);
+        mem_fail_at(0);
+        CHECK((status != 0) == err.set, "allocation %ld: status %d, message %d", n, status, err.set);
+        if (status != 0) CHECK(strstr(err.msg, "out of memory") != NULL, "%s", err.msg);
+        failures += status != 0;
+        distill_free(d);
+    }
+    CHECK(failures > 8 && failures < 39, "%d of 39 failed", failures);
+    schedule_free(S);
+}
+
+static void psnr_known_answers(void)
+{
+    real a[12] = { 0 }, b[12] = { 0 }, mask[4] = { 1, 0, 0, 0 };
+    CHECK(psnr(a, b, NULL, 4) == 99.0, "equal images");
+    for (int i = 0; i < 12; i++) b[i] = R(0.5);
+    CHECK_LE(fabs(psnr(a, b, NULL, 4) - 6.020599913279624), 1e-12, "mse 1/4: 10 log10 4");
+    for (int i = 0; i < 12; i++) b[i] = i % 4 == 0 ? R(0.25) : R(0.5);
+    CHECK_LE(fabs(psnr(a, b, mask, 4) - 12.041199826559248), 1e-12, "mse 1/16 in the mask");
+    mask[0] = 0;
+    CHECK(isnan(psnr(a, b, mask, 4)), "no pixel");
+}
+
+int main(void)
+{
+    TEST(the_loop_reaches_the_one_image);
+    TEST(resumed_bytes_are_the_same);
+    TEST(a_nan_stops_the_run);
+    TEST(memory_failures_are_reported);
+    TEST(psnr_known_answers);
+    return test_end();
+}
