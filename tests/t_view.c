@@ -1,0 +1,259 @@
+/* t_view.c -- timestep policies and views, against hand tables and distributions that are known */
+#include "sampler/timestep.h"
+#include "sampler/view.h"
+#include "tensor/rng.h"
+#include "tests/harness.h"
+
+/* ---- timesteps ---- */
+
+static void timestep_policies(void)
+{
+    static const struct { TimestepPolicy p; long step, steps; double u; int t; } known[] = {
+        { { TIMESTEP_UNIFORM, .02, .98, 0, 0 }, 7, 10, 0.0, 20 },            /* 961 values, both ends reached */
+        { { TIMESTEP_UNIFORM, .02, .98, 0, 0 }, 7, 10, 1.0 - 0x1p-53, 980 },
+        { { TIMESTEP_UNIFORM, .02, .98, 0, 0 }, 7, 10, 0.5, 500 },           /* 20 + floor(480.5) */
+        { { TIMESTEP_UNIFORM, .02, .98, 0, 0 }, 7, 10, 1.5 / 961, 21 },
+        { { TIMESTEP_UNIFORM, .5, .5, 0, 0 }, 0, 1, 0.9, 500 },
+        { { TIMESTEP_UNIFORM, 0, 1, 0, 0 }, 0, 1, 0.9999, 999 },             /* int(1000) is clamped */
+        { { TIMESTEP_LINEAR, .25, .98, 0, 0 }, 0, 10000, 0, 980 },
+        { { TIMESTEP_LINEAR, .25, .98, 0, 0 }, 1, 10000, 0, 979 },           /* 979.927 */
+        { { TIMESTEP_LINEAR, .25, .98, 0, 0 }, 13, 10000, 0, 979 },          /* 979.051 */
+        { { TIMESTEP_LINEAR, .25, .98, 0, 0 }, 14, 10000, 0, 978 },          /* 978.978 */
+        { { TIMESTEP_LINEAR, .25, .98, 0, 0 }, 2500, 10000, 0, 797 },        /* 797.5 */
+        { { TIMESTEP_LINEAR, .25, .98, 0, 0 }, 9999, 10000, 0, 250 },
+        { { TIMESTEP_LINEAR, .25, .98, 0, 0 }, 20000, 10000, 0, 250 },       /* stays at the end */
+        { { TIMESTEP_LINEAR, .2, 1, 0, 0 }, 0, 100, 0, 999 },
+        { { TIMESTEP_HIFA, .3, .98, 0, 0 }, 0, 25000, 0, 980 },
+        { { TIMESTEP_HIFA, .3, .98, 0, 0 }, 1, 25000, 0, 975 },              /* 980 - 680 / 158.11 */
+        { { TIMESTEP_HIFA, .3, .98, 0, 0 }, 100, 25000, 0, 936 },            /* 980 - 43.007 */
+        { { TIMESTEP_HIFA, .3, .98, 0, 0 }, 12500, 25000, 0, 499 },          /* 499.167 */
+        { { TIMESTEP_HIFA, .3, .98, 0, 0 }, 25000, 25000, 0, 300 },
+        { { TIMESTEP_SQRT, .32, .98, 0, 0 }, 1, 10000, 0, 973 },             /* 973.4 */
+        { { TIMESTEP_SQRT, .32, .98, 0, 0 }, 5000, 10000, 0, 513 },          /* 513.31 */
+        { { TIMESTEP_SQRT, .32, .98, 0, 0 }, 100, 10000, 0, 913 },           /* 914 exactly, */
+        { { TIMESTEP_HIFA, .32, .98, 0, 0 }, 100, 10000, 0, 914 },           /* and binary64 tells the two forms apart */
+        { { TIMESTEP_TWO_STAGE, .02, .98, .5, .2 }, 4999, 25000, 1.0 - 0x1p-53, 980 },
+        { { TIMESTEP_TWO_STAGE, .02, .98, .5, .2 }, 5000, 25000, 1.0 - 0x1p-53, 500 },
+        { { TIMESTEP_TWO_STAGE, .02, .98, .5, .2 }, 5000, 25000, 0.0, 20 },
+        { { TIMESTEP_TWO_STAGE, .02, .98, .5, .2 }, 5000, 25000, 0.5, 260 }, /* 20 + floor(240.5) */
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        Err err = { 0 };
+        CHECK_OK(timestep_policy_check(&known[i].p, &err), &err);
+        const int t = timestep_at(&known[i].p, 1000, known[i].step, known[i].steps, known[i].u);
+        CHECK(t == known[i].t, "row %zu: %d, expected %d", i, t, known[i].t);
+    }
+    int hits[3] = { 0, 0, 0 };                             /* equally likely: 3000 even draws over 20, 21, 22 */
+    for (int i = 0; i < 3000; i++) {
+        const int t = timestep_uniform(1000, .02, .022, (i + 0.5) / 3000.0);
+        if (t >= 20 && t <= 22) hits[t - 20]++;
+    }
+    CHECK(hits[0] == 1000 && hits[1] == 1000 && hits[2] == 1000, "%d %d %d", hits[0], hits[1], hits[2]);
+}
+
+static void timestep_refuses(void)
+{
+    static const TimestepPolicy bad[] = {
+        { TIMESTEP_UNIFORM, .5, .4, 0, 0 }, { TIMESTEP_LINEAR, -.1, .4, 0, 0 }, { TIMESTEP_SQRT, .1, 1.1, 0, 0 },
+        { TIMESTEP_HIFA, (double)NAN, .4, 0, 0 }, { TIMESTEP_TWO_STAGE, .1, .4, .05, .5 }, { TIMESTEP_TWO_STAGE, .1, .4, .5, 2 } };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        Err err = { 0 };
+        CHECK(timestep_policy_check(&bad[i], &err) == -1 && err.set, "bad policy %zu was taken", i);
+    }
+    Err err = { 0 };
+    TimestepKind kind = TIMESTEP_UNIFORM;
+    CHECK(timestep_kind_parse(&kind, "two-stage", &err) == 0 && kind == TIMESTEP_TWO_STAGE, "two-stage");
+    CHECK(timestep_kind_parse(&kind, "cosine", &err) == -1 && strstr(err.msg, "hifa") != NULL, "%s", err.msg);
+}
+
+static void ramps_by_hand(void)
+{
+    static const double four[] = { 100, 2, 8, 300 }, three[] = { 0, 10, 1000 }, step_function[] = { 5000, .98, .5, 5001 };
+    static const double six[] = { 0, 1, 3, 10, 0, 30 }, eight[] = { 0, 0, 4, 4, 4, 8, 0, 16 };
+    static const struct { const double *c; int count; double step, value; } known[] = {
+        { four, 4, 0, 2 }, { four, 4, 100, 2 }, { four, 4, 150, 3.5 }, { four, 4, 300, 8 }, { four, 4, 1e9, 8 },
+        { three, 3, 0, 0 }, { three, 3, 250, 2.5 }, { three, 3, 2000, 10 },
+        { step_function, 4, 4999, .98 }, { step_function, 4, 5000, .98 }, { step_function, 4, 5001, .5 },
+        { six, 6, -5, 1 }, { six, 6, 5, 2 }, { six, 6, 10, 3 }, { six, 6, 20, 1.5 }, { six, 6, 30, 0 }, { six, 6, 99, 0 },
+        { eight, 8, 2, 2 }, { eight, 8, 6, 4 }, { eight, 8, 8, 4 }, { eight, 8, 12, 2 }, { eight, 8, 16, 0 }, { eight, 8, 20, 0 } };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        Err err = { 0 };
+        CHECK_OK(ramp_check(known[i].c, known[i].count, &err), &err);
+        const double value = ramp_at(known[i].c, known[i].count, known[i].step);
+        CHECK_LE(fabs(value - known[i].value), 1e-15, "row %zu: %g, expected %g", i, value, known[i].value);
+    }
+    static const double falls[] = { 0, 1, 3, 10, 0, 10 }, infinite[] = { 0, 1, (double)INFINITY, 10 };
+    Err err = { 0 };
+    CHECK(ramp_check(six, 5, &err) == -1 && ramp_check(six, 2, &err) == -1, "a wrong count was taken");
+    CHECK(ramp_check(falls, 6, &err) == -1 && ramp_check(infinite, 4, &err) == -1, "a bad schedule was taken");
+}
+
+/* ---- views ---- */
+
+static void view_labels_by_hand(void)
+{
+    static const struct { double elevation, azimuth; ViewLabel four, five; } known[] = {
+        { 0, 0, VIEW_FRONT, VIEW_FRONT },        { 0, 44.9, VIEW_FRONT, VIEW_FRONT },    { 0, -44.9, VIEW_FRONT, VIEW_FRONT },
+        { 0, 45, VIEW_SIDE, VIEW_LEFT },         { 0, -45, VIEW_SIDE, VIEW_RIGHT },      { 0, 90, VIEW_SIDE, VIEW_LEFT },
+        { 0, -90, VIEW_SIDE, VIEW_RIGHT },       { 0, 270, VIEW_SIDE, VIEW_RIGHT },      { 0, 135, VIEW_SIDE, VIEW_LEFT },
+        { 0, -135, VIEW_SIDE, VIEW_RIGHT },      { 0, 135.1, VIEW_BACK, VIEW_BACK },     { 0, -135.1, VIEW_BACK, VIEW_BACK },
+        { 0, 180, VIEW_BACK, VIEW_BACK },        { 0, -180, VIEW_BACK, VIEW_BACK },      { 0, 540, VIEW_BACK, VIEW_BACK },
+        { 0, 360, VIEW_FRONT, VIEW_FRONT },      { 0, -405, VIEW_SIDE, VIEW_RIGHT },     { 0, 405, VIEW_SIDE, VIEW_LEFT },
+        { 60, 0, VIEW_FRONT, VIEW_FRONT },       { 60, 90, VIEW_SIDE, VIEW_LEFT },       { 60.1, 0, VIEW_OVERHEAD, VIEW_OVERHEAD },
+        { 60.1, 90, VIEW_OVERHEAD, VIEW_OVERHEAD }, { 90, 180, VIEW_OVERHEAD, VIEW_OVERHEAD }, { -89, 180, VIEW_BACK, VIEW_BACK } };
+    const ViewThresholds th = view_thresholds_default();
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        const real el = (real)known[i].elevation, az = (real)known[i].azimuth;
+        CHECK(view_label(el, az, &th) == known[i].four, "row %zu: %s", i, view_label_name(view_label(el, az, &th)));
+        CHECK(view_label_lr(el, az, &th) == known[i].five, "row %zu: %s", i, view_label_name(view_label_lr(el, az, &th)));
+    }
+    const ViewThresholds narrow = { R(30.0), R(30.0), R(60.0) }, wide = { R(100.0), R(100.0), R(60.0) };
+    CHECK(view_label(R(0.0), R(40.0), &narrow) == VIEW_SIDE && view_label(R(0.0), R(-160.0), &narrow) == VIEW_BACK, "30 degrees");
+    CHECK(view_label(R(0.0), R(90.0), &wide) == VIEW_BACK, "the later rule wins");
+}
+
+static void azimuths_wrap(void)
+{
+    static const struct { double in, out; } known[] = {
+        { 0, 0 }, { 180, -180 }, { -180, -180 }, { 181, -179 }, { -181, 179 }, { 360, 0 }, { 540, -180 }, { -540, -180 },
+        { 179.5, 179.5 }, { 359.75, -0.25 }, { 1080.5, 0.5 }, { -1000.25, 79.75 } };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        CHECK((double)wrap_azimuth((real)known[i].in) == known[i].out, "%g", known[i].in);
+    for (int i = 1; i <= 100; i++) {                           /* the numbers next to 180, on either side, and a turn on */
+        const real d = (real)i * R(128.0) * REAL_EPS, d2 = R(4.0) * d;
+        CHECK(wrap_azimuth(R(180.0) - d) == R(180.0) - d && wrap_azimuth(R(-180.0) + d) == R(-180.0) + d, "inside, %d", i);
+        CHECK(wrap_azimuth(R(180.0) + d) == R(-180.0) + d && wrap_azimuth(R(-180.0) - d) == R(180.0) - d, "outside, %d", i);
+        CHECK(wrap_azimuth(R(540.0) - d2) == R(180.0) - d2 && wrap_azimuth(R(-540.0) - d2) == R(180.0) - d2, "a turn on, %d", i);
+    }
+    CHECK(isnan(wrap_azimuth((real)NAN)), "NaN was replaced");
+}
+
+static const ViewRange sdi_range = { R(-10.0), R(45.0), R(-180.0), R(180.0), R(1.5), R(2.0), R(40.0), R(70.0) };
+
+static int same_view(const View *a, const View *b)
+{
+    return a->elevation == b->elevation && a->azimuth == b->azimuth && a->distance == b->distance && a->fovy == b->fovy;
+}
+
+static void views_follow_their_mode(void)
+{
+    const ViewMode modes[] = { VIEWS_INDEPENDENT, VIEWS_STRATIFIED, VIEWS_ANTIPODAL };
+    for (int m = 0; m < 3; m++) {
+        for (uint32_t step = 0; step < 300; step++) {
+            const int K = 1 + (int)(step % 5);
+            View v[5], again[5];
+            view_sample(v, K, &sdi_range, modes[m], 7, step);
+            view_sample(again, K, &sdi_range, modes[m], 7, step);
+            for (int k = 0; k < K; k++) {
+                CHECK(same_view(&v[k], &again[k]), "not a function of its arguments");
+                CHECK(v[k].azimuth >= R(-180.0) && v[k].azimuth < R(180.0), "azimuth %g", (double)v[k].azimuth);
+                CHECK(v[k].elevation >= R(-10.0) && v[k].elevation <= R(45.0), "elevation %g", (double)v[k].elevation);
+                const RngAt at = { 7, (uint32_t)k, step, RNG_CAMERA };
+                CHECK(v[k].distance == (real)(1.5 + 0.5 * rng_uniform_at(at, 3)), "distance of view %d", k);
+                CHECK(v[k].fovy == (real)(40.0 + 30.0 * rng_uniform_at(at, 4)), "fovy of view %d", k);
+                if (modes[m] != VIEWS_ANTIPODAL) {
+                    const double low = sin(-10.0 * D_PI / 180.0), high = sin(45.0 * D_PI / 180.0), u = rng_uniform_at(at, 2);
+                    const double el = (double)v[k].elevation, area = asin(low + (high - low) * u) * 180.0 / D_PI;
+                    CHECK_LE(fabs(el - (rng_uniform_at(at, 1) < 0.5 ? -10.0 + 55.0 * u : area)), 45.0 * (double)REAL_EPS,
+                             "view %d", k);
+                }
+                if (modes[m] == VIEWS_INDEPENDENT)
+                    CHECK(v[k].azimuth == (real)(-180.0 + 360.0 * rng_uniform_at(at, 0)), "azimuth of view %d", k);
+                if (modes[m] == VIEWS_STRATIFIED)               /* its own part of the circle */
+                    CHECK(v[k].azimuth >= R(-180.0) + R(360.0) * (real)k / (real)K - R(1e-3)
+                          && v[k].azimuth <= R(-180.0) + R(360.0) * (real)(k + 1) / (real)K + R(1e-3), "view %d of %d", k, K);
+                if (modes[m] == VIEWS_ANTIPODAL && k % 2 == 1) {
+                    CHECK_LE(fabs(fabs((double)(v[k].azimuth - v[k - 1].azimuth)) - 180.0), 3e-5, "pair at %d", k);
+                    CHECK(v[k].elevation == v[k - 1].elevation, "pair at %d", k);
+                    CHECK(v[k].distance != v[k - 1].distance, "pair at %d shares its distance", k);
+                }
+            }
+            if (modes[m] == VIEWS_ANTIPODAL && K % 2 == 1) {
+                CHECK(v[K - 1].elevation == v[0].elevation, "odd view");
+                if (K > 1) CHECK(v[K - 1].azimuth != v[0].azimuth, "odd view has its own azimuth");
+            }
+        }
+    }
+    View two[2], four[4], other[2];
+    view_sample(two, 2, &sdi_range, VIEWS_ANTIPODAL, 3, 5);
+    view_sample(four, 4, &sdi_range, VIEWS_ANTIPODAL, 3, 5);
+    CHECK(same_view(&two[0], &four[0]) && same_view(&two[1], &four[1]), "K = 2 does not begin K = 4");
+    CHECK(four[2].azimuth != four[0].azimuth && four[2].elevation != four[0].elevation, "two pairs are alike");
+    view_sample(other, 2, &sdi_range, VIEWS_ANTIPODAL, 3, 6);
+    CHECK(!same_view(&two[0], &other[0]), "two steps are alike");
+}
+
+/* P(elevation <= x) = (x + 10)/110 + (sin x - sin -10)/(2 (sin 45 - sin -10)), and azimuths are even. A share of 20000
+ * draws is off by 0.0035 at one sigma; 4 sigma. */
+static void view_distribution(void)
+{
+    enum { DRAWS = 20000 };
+    static const double at[] = { 0.0, 10.0, 20.0, 35.0 };
+    int below[4] = { 0 }, sector[4] = { 0 };
+    for (uint32_t step = 0; step < DRAWS; step++) {
+        View v;
+        view_sample(&v, 1, &sdi_range, VIEWS_INDEPENDENT, 11, step);
+        for (int i = 0; i < 4; i++) below[i] += (double)v.elevation <= at[i];
+        sector[(int)(((double)v.azimuth + 180.0) / 90.0)]++;
+    }
+    const double s0 = sin(-10.0 * D_PI / 180.0), s1 = sin(45.0 * D_PI / 180.0);
+    for (int i = 0; i < 4; i++) {
+        const double p = (at[i] + 10.0) / 110.0 + (sin(at[i] * D_PI / 180.0) - s0) / (2.0 * (s1 - s0));
+        CHECK_LE(fabs((double)below[i] / DRAWS - p), 4.0 * 0.0036,
+                 "elevation up to %g: %g, expected %g", at[i], (double)below[i] / DRAWS, p);
+        CHECK_LE(fabs((double)sector[i] / DRAWS - 0.25), 4.0 * 0.0031, "sector %d", i);
+    }
+}
+
+static void view_prompts(void)
+{
+    static const char *const suffix[] = { ", front view", ", side view", ", back view", ", overhead view",
+                                          ", left side view", ", right side view" };
+    char out[64], expected[64];
+    for (int label = VIEW_FRONT; label <= VIEW_RIGHT; label++) {
+        Err err = { 0 };
+        CHECK_OK(view_prompt(out, sizeof out, "a red mug", (ViewLabel)label, &err), &err);
+        snprintf(expected, sizeof expected, "a red mug%s", suffix[label]);
+        CHECK(strcmp(out, expected) == 0, "%s", out);
+    }
+    Err err = { 0 };
+    CHECK_OK(view_prompt(out, 22, "a red mug", VIEW_FRONT, &err), &err);       /* 21 bytes and the zero */
+    CHECK(view_prompt(out, 21, "a red mug", VIEW_FRONT, &err) == -1 && err.set && out[0] == '\0', "a cut prompt");
+}
+
+static void view_refuses(void)
+{
+    ViewRange bad[8];
+    for (int i = 0; i < 8; i++) bad[i] = sdi_range;
+    bad[0].elevation_min = R(50.0);
+    bad[1].elevation_max = R(91.0);
+    bad[2].azimuth_max = R(181.0);
+    bad[3].distance_min = R(0.0);
+    bad[4].distance_max = (real)NAN;
+    bad[5].fovy_max = R(180.0);
+    bad[6].azimuth_min = (real)NAN;
+    bad[7].distance_max = (real)INFINITY;
+    for (int i = 0; i < 8; i++) {
+        Err err = { 0 };
+        CHECK(view_range_check(&bad[i], &err) == -1 && err.set, "bad range %d was taken", i);
+    }
+    Err err = { 0 };
+    ViewMode mode = VIEWS_INDEPENDENT;
+    CHECK_OK(view_range_check(&sdi_range, &err), &err);
+    CHECK(view_mode_parse(&mode, "antipodal", &err) == 0 && mode == VIEWS_ANTIPODAL, "antipodal");
+    CHECK(view_mode_parse(&mode, "antithetic", &err) == -1 && strstr(err.msg, "antipodal") != NULL, "%s", err.msg);
+}
+
+int main(void)
+{
+    TEST(timestep_policies);
+    TEST(timestep_refuses);
+    TEST(ramps_by_hand);
+    TEST(view_labels_by_hand);
+    TEST(azimuths_wrap);
+    TEST(views_follow_their_mode);
+    TEST(view_distribution);
+    TEST(view_prompts);
+    TEST(view_refuses);
+    return test_end();
+}
