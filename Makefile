@@ -23,10 +23,10 @@ run: all   ## a first object from the exact prior: pictures in runs/first
 
 $(BUILD)/f32/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(FLAGS) -MMD -c -o $@ $<
+	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/f64/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(FLAGS) -DSDREF_F64 -MMD -c -o $@ $<
+	$(Q)$(CC) $(FLAGS) -DSDREF_F64 -MMD -MP -c -o $@ $<
 $(BUILD)/libsdref.a: $(SRC:%.c=$(BUILD)/f32/%.o)
 	$(Q)rm -f $@ && ar rcs $@ $^
 $(BUILD)/libsdref-f64.a: $(SRC:%.c=$(BUILD)/f64/%.o)

@@ -15,7 +15,8 @@ static const char *const examples[] = {
 };
 static const Option options[] = {
     { "Options", "tol", OPT_REAL, OPT_RESULT, NULL, "X",
-      "a tensor passes when |A - B| / max(|A|, |B|) (L2) is at most X, and nothing but tensors counts; without: every bit, and the metadata", 0, 1e30, NULL },
+      "a tensor passes when |A - B| / max(|A|, |B|) (L2) is at most X, and nothing but tensors counts; without: every bit, and the metadata",
+      0, 1e30, NULL },
 };
 static const Command command = {
     "compare", "two files, tensor by tensor; two runs, file by file", "sdref compare A B [--tol X]", examples,
@@ -38,6 +39,7 @@ static void print_row(const CompareRow *r, int width)
     char name[SHOW_ROOM], ulp[24];
     printf("%-6s %-*s", words[r->verdict], width, json_show(name, r->a != NULL ? r->a->name : r->b->name));
     if (r->max_ulp == ULP_NONE) snprintf(ulp, sizeof ulp, "none");
+    else if (r->max_ulp >= UINT64_C(10000000000)) snprintf(ulp, sizeof ulp, "%.3e", (double)r->max_ulp);
     else snprintf(ulp, sizeof ulp, "%" PRIu64, r->max_ulp);
     if (r->measured) printf(" %10s %10.3e %10.3e %12.9f", ulp, r->max_abs, r->relative, r->cosine);
     print_why(r);
@@ -68,8 +70,9 @@ static void print_others(const Comparison *c)
     for (int i = 0; i < c->files; i++) {
         const CompareFile *f = &c->file[i];
         char name[SHOW_ROOM];
-        printf("%-6s %-20s", strcmp(f->a, f->b) == 0 ? "same" : f->a[0] == 0 ? "ONLY B" : f->b[0] == 0 ? "ONLY A" : "DIFFER", json_show(name, f->name));
-        if (strcmp(f->a, f->b) == 0 || f->a[0] == 0 || f->b[0] == 0) printf(" sha256 %.16s\n", f->a[0] != 0 ? f->a : f->b);
+        const int same = strcmp(f->a, f->b) == 0, one = f->a[0] == 0 || f->b[0] == 0;
+        printf("%-6s %-20s", same ? "same" : f->a[0] == 0 ? "ONLY B" : one ? "ONLY A" : "DIFFER", json_show(name, f->name));
+        if (same || one) printf(" sha256 %.16s\n", f->a[0] != 0 ? f->a : f->b);
         else printf(" sha256 %.16s in A, %.16s in B\n", f->a, f->b);
     }
 }
@@ -84,8 +87,8 @@ static void print_verdict(const Comparison *c, double tolerance)
     printf("%s: ", c->fine ? "fine" : "short");
     if (at >= 0) {
         char name[SHOW_ROOM];
-        const CompareRow *r = &c->row[at];
-        printf("%d of %d tensors differ, the first is '%s'", c->tensors_bad, c->rows, json_show(name, r->a != NULL ? r->a->name : r->b->name));
+        const StTensor *t = c->row[at].a != NULL ? c->row[at].a : c->row[at].b;
+        printf("%d of %d tensors differ, the first is '%s'", c->tensors_bad, c->rows, json_show(name, t->name));
     } else if (tolerance >= 0) printf("%d tensors, %d the same bit for bit, %d within %g", c->rows, c->rows - close, close, tolerance);
     else printf("%d tensors the same, bit for bit", c->rows);
     if (c->metas > 0) printf("; metadata differs in %d place%s", c->metas, c->metas == 1 ? "" : "s");
@@ -105,8 +108,10 @@ int cmd_compare(int argc, char *const *argv)
     const double tolerance = opt_has(o, "tol") ? opt_double(o, "tol") : -1.0;
     const int folders = is_folder(a) + is_folder(b);
     int status;
-    if (folders == 1) status = err_set(&err, "%s: found a folder beside a file, expected two files or two run folders", is_folder(a) ? a : b);
-    else status = folders == 2 ? compare_runs(&c, a, b, tolerance, &err) : compare_files(&c, a, b, tolerance, &err);
+    if (folders == 1)
+        status = err_set(&err, "%s: found a folder beside a file, expected two files or two run folders", is_folder(a) ? a : b);
+    else
+        status = folders == 2 ? compare_runs(&c, a, b, tolerance, &err) : compare_files(&c, a, b, tolerance, &err);
     if (status == 0) {
         printf("A %s\nB %s\n", a, b);
         print_tensors(&c);

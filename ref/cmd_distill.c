@@ -8,7 +8,6 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -30,21 +29,21 @@ static int log_row(Bytes *log, long step, const StepLog *s, const Score *score, 
     return bytes_put(log, row, (size_t)n, err);
 }
 
-/* The log as it stood at `step`: rows of later steps are dropped, they will be made again. */
+/* The log as it stood at `step`: one row a step; rows of later steps are dropped, they will be made again. */
 static int log_read(Bytes *log, const char *path, long step, Err *err)
 {
     void *text = NULL;
     size_t n = 0;
-    if (!file_exists(path)) return bytes_put(log, log_head, sizeof log_head - 1, err);
+    if (step == 0) return bytes_put(log, log_head, sizeof log_head - 1, err);
     if (file_read(&text, &n, path, (size_t)1 << 30, err) != 0) return -1;
     const char *at = text;
     int status = 0;
     if (strncmp(at, log_head, sizeof log_head - 1) != 0) status = err_set(err, "%s: expected the heading of a log of sdref", path);
-    for (int line = 0; *at != 0 && status == 0; line++) {
+    for (long line = 0; line <= step && status == 0; line++) {
         const char *end = strchr(at, '\n');
-        if (end == NULL || (line > 0 && strtol(at, NULL, 10) >= step)) break;
-        status = bytes_put(log, at, (size_t)(end - at) + 1, err);
-        at = end + 1;
+        if (end == NULL) status = err_set(err, "%s: found %ld rows, expected at least %ld: the checkpoint is of that step", path, line - 1, step);
+        else status = bytes_put(log, at, (size_t)(end - at) + 1, err);
+        at = end == NULL ? at : end + 1;
     }
     mem_free(text);
     return status;
@@ -144,12 +143,12 @@ static int settings_fresh(const Options *o, char **prompt, Err *err)
     return 0;
 }
 
-/* A run that starts again must not be resumed from the old one's state. */
+/* A run that starts again must never be resumed from what the old one left: its settings go first. */
 static int fresh_folder(const char *folder, Err *err)
 {
-    static const char *const old[] = { "state.safetensors", "log.csv", "time.csv" };
+    static const char *const old[] = { "run.json", "state.safetensors", "log.csv", "time.csv" };
     if (dir_make(folder, err) != 0) return -1;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         char path[PATH_BYTES];
         if (run_path(path, folder, old[i], err) != 0) return -1;
         if (file_exists(path) && unlink(path) != 0) return err_set(err, "%s: cannot be removed", path);
@@ -175,11 +174,9 @@ static int distill_run(Run *run, Options *o, int resumed, Err *err)
     if (status == 0) status = steps_run(run, &log, o, err);
     bytes_free(&log);
     if (status != 0) return -1;
-    if (run->distill->step < run->distill->config.steps) {
-        if (!opt_flag(o, "quiet")) fprintf(stderr, "sdref: stopped after step %ld of %ld; --resume --out %s goes on\n",
-                                           run->distill->step, run->distill->config.steps, run->folder);
-        return 0;
-    }
+    if (run->distill->step < run->distill->config.steps)
+        return err_set(err, "stopped after step %ld of %ld; `sdref distill --resume --out %s` goes on", run->distill->step,
+                       run->distill->config.steps, run->folder);
     if (run_pictures(digest, run, err) != 0) return -1;
     return summary(run, digest, err);
 }

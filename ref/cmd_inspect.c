@@ -123,7 +123,9 @@ static int inspect_file(const char *path, Err *err)
     if (status == 0) {
         const char *format = st_meta(f, "format"), *kind = st_meta(f, "kind");
         const int trace = format != NULL && strcmp(format, "sdref-trace-1") == 0;
-        printf("%s: safetensors%s%s\n", path, trace ? ", a trace of kind " : "", trace && kind != NULL ? json_show(shown, kind) : trace ? "(none given)" : "");
+        printf("%s: safetensors", path);
+        if (trace) printf(", a trace of kind %s", kind == NULL ? "(none given)" : json_show(shown, kind));
+        printf("\n");
         if (st_meta_count(f) > 0) printf("metadata\n");
         print_meta(f);
         status = print_tensors(in_file, f, st_count(f), err);
@@ -208,10 +210,11 @@ static int inspect_weights(StSet *set, const char *folder, Err *err)
 /* 1: the folder has a file STEM.*safetensors*, so weights under that stem are meant. */
 static int has_weights(const char *folder, const char *stem)
 {
+    const size_t n = strlen(stem);
     int found = 0;
     DIR *d = opendir(folder);
     for (const struct dirent *e = d == NULL ? NULL : readdir(d); e != NULL; e = readdir(d))
-        if (strncmp(e->d_name, stem, strlen(stem)) == 0 && e->d_name[strlen(stem)] == '.' && strstr(e->d_name, ".safetensors") != NULL) found = 1;
+        if (strncmp(e->d_name, stem, n) == 0 && e->d_name[n] == '.' && strstr(e->d_name, ".safetensors") != NULL) found = 1;
     if (d != NULL) closedir(d);
     return found;
 }
@@ -229,7 +232,8 @@ static int inspect_folder(const char *folder, Err *err)
         st_set_close(set);
         return status;
     }
-    return err_set(err, "%s: found a folder without run.json, diffusion_pytorch_model.* and model.*, expected a run or a folder of weights", folder);
+    return err_set(err, "%s: found a folder without run.json, diffusion_pytorch_model.* and model.*, expected a run or a folder of weights",
+                   folder);
 }
 
 int cmd_inspect(int argc, char *const *argv)

@@ -100,7 +100,8 @@ static void chunk_gaps(Chunk *k, const StTensor *a, const StTensor *b, int float
     }
 }
 
-/* The next elements, from `at` on; 0 elements at the end. -1: not numbers (a type without values here, a BOOL of 2, a U64 of 2^63 or more). */
+/* The elements from `at` on, at most CHUNK; their number. -1: not numbers that can be compared (a type without values
+ * here, a float against an integer, a BOOL of 2, a U64 of 2^63 or more). */
 static int chunk_load(Chunk *k, const StTensor *a, const StTensor *b, int64_t at)
 {
     Err why = { 0 };
@@ -181,7 +182,8 @@ static void pass_norms(CompareRow *r, double *rms, const Extent *most, Chunk *k)
     r->cosine = aa == 0 && bb == 0 ? 1.0 : aa == 0 || bb == 0 ? 0.0 : cosine > 1.0 ? 1.0 : cosine < -1.0 ? -1.0 : cosine;
 }
 
-/* Pass 3. If no gap exceeded tolerance x rms, the L2 gap would not exceed tolerance x norm: the factor makes that hold in rounded arithmetic. */
+/* Pass 3. If no gap exceeded tolerance x rms, the L2 gap would not exceed tolerance x norm: the factor makes that hold in
+ * rounded arithmetic, so that a tensor beyond the tolerance always has a first bad index. */
 static int64_t pass_first(const CompareRow *r, double tolerance, double rms, Chunk *k)
 {
     const double bound = tolerance * rms * (1.0 - 1e-9);
@@ -363,7 +365,8 @@ int run_listing(Listing *listing, const char *folder, Err *err)
     DIR *views = opendir(path);
     if (views == NULL) return err_set(err, "%s: cannot be listed: %s", path, strerror(errno));
     for (const struct dirent *e = readdir(views); e != NULL && status == 0; e = readdir(views)) {
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+        const size_t n = strlen(e->d_name);
+        if (e->d_name[0] == '.' || (n > 10 && strcmp(e->d_name + n - 10, ".sdref-tmp") == 0)) continue;       /* file_write's, left by a kill */
         snprintf(name, sizeof name, "views/%.255s", e->d_name);
         status = listing_add(listing, name, err);
     }

@@ -65,8 +65,8 @@ int  compare_files(Comparison *c, const char *path_a, const char *path_b, double
 int  compare_runs(Comparison *c, const char *folder_a, const char *folder_b, double tolerance, Err *err);
 void comparison_free(Comparison *c);
 
-/* The files of a run that digests cover, as far as they are there: run.json, log.csv, sheet.png, turntable.gif, views/NAME. Added to
- * *listing unless listed already, sorted. Free listing->name with mem_free. */
+/* The files of a run that digests cover, as far as they are there: run.json, log.csv, sheet.png, turntable.gif, views/NAME (but for NAMEs
+ * that begin with "." or end in ".tmp"). Added to *listing unless listed already, sorted. Free listing->name with mem_free. */
 typedef struct Listing { char (*name)[LISTED_NAME]; int n, room; } Listing;
 int run_listing(Listing *listing, const char *folder, Err *err);
 

@@ -4,11 +4,11 @@
 #include "tensor/elem.h"
 #include "tensor/rng.h"
 #include "tensor/sum.h"
+#include "tensor/text.h"
 #include "weights/safetensors.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 Distill *distill_new(const DistillConfig *config, const Schedule *S, const Denoiser *D, Err *err)
@@ -192,10 +192,10 @@ int distill_load(Distill *d, const char *path, Err *err)
         else status = st_read_real(part[i], t, err);
     }
     const char *step = status == 0 ? st_meta(f, "step") : NULL;
-    if (status == 0 && step == NULL) status = err_set(err, "%s: no 'step' in its metadata; expected a checkpoint of sdref", path);
-    if (status == 0) d->step = strtol(step, NULL, 10);
-    if (status == 0 && (d->step < 0 || d->step > d->config.steps))
-        status = err_set(err, "%s: at step %ld, expected 0 to %ld", path, d->step, d->config.steps);
+    int64_t done = 0;
+    if (status == 0 && (step == NULL || text_to_int64(&done, step) != 0 || done < 0 || done > d->config.steps))
+        status = err_set(err, "%s: at step %.20s, expected 0 to %ld", path, step == NULL ? "(none)" : step, d->config.steps);
+    if (status == 0) d->step = (long)done;
     st_close(f);
     return status;
 }

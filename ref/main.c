@@ -41,6 +41,24 @@ static void usage(FILE *out)
     fprintf(out, "  %-10s %s\n\n`sdref COMMAND --help` says more.\n", "help", "this text; `help prompts` and `help trace` list their words");
 }
 
+static const Entry *find(const char *name)
+{
+    for (int i = 0; i < ENTRIES; i++)
+        if (strcmp(name, entries[i].name) == 0) return &entries[i];
+    return NULL;
+}
+
+static int unknown(const char *name)
+{
+    const char *names[ENTRIES];
+    Err err = { 0 };
+    for (int i = 0; i < ENTRIES; i++) names[i] = entries[i].name;
+    const char *near = text_nearest(name, names, ENTRIES);
+    if (near != NULL) err_set(&err, "command '%s' is unknown; did you mean '%s'?", name, near);
+    else err_set(&err, "command '%s' is unknown; `sdref --help` lists them", name);
+    return cli_trouble(&err);
+}
+
 /* help [prompts|trace|COMMAND] */
 static int help(int argc, char *const *argv)
 {
@@ -48,9 +66,10 @@ static int help(int argc, char *const *argv)
     if (argc == 0) usage(stdout);
     else if (strcmp(argv[0], "prompts") == 0) help_prompts();
     else if (strcmp(argv[0], "trace") == 0) vocabulary_print(stdout);
-    else
-        for (int i = 0; i < ENTRIES; i++)
-            if (strcmp(argv[0], entries[i].name) == 0) return entries[i].run(1, more);
+    else {
+        const Entry *entry = find(argv[0]);
+        return entry == NULL ? unknown(argv[0]) : entry->run(1, more);
+    }
     return EXIT_FINE;
 }
 
@@ -69,15 +88,17 @@ int main(int argc, char **argv)
         usage(stdout);
         return EXIT_FINE;
     }
-    if (strcmp(name, "help") == 0) return help(argc - 2, argv + 2);
-    for (int i = 0; i < ENTRIES; i++)
-        if (strcmp(name, entries[i].name) == 0) return entries[i].run(argc - 2, argv + 2);
+    const Entry *entry = find(name);
+    int code = EXIT_FINE;
+    if (strcmp(name, "help") == 0) code = help(argc - 2, argv + 2);
+    else if (entry == NULL) code = unknown(name);
+    else code = entry->run(argc - 2, argv + 2);
 
-    const char *names[ENTRIES];
-    for (int i = 0; i < ENTRIES; i++) names[i] = entries[i].name;
-    const char *near = text_nearest(name, names, ENTRIES);
-    Err err = { 0 };
-    if (near != NULL) err_set(&err, "command '%s' is unknown; did you mean '%s'?", name, near);
-    else err_set(&err, "command '%s' is unknown; `sdref --help` lists them", name);
-    return cli_trouble(&err);
+    const int unwritten = fflush(stdout) != 0 || ferror(stdout);
+    if (unwritten && code != EXIT_TROUBLE) {
+        Err err = { 0 };
+        err_set(&err, "standard output: cannot be written");
+        return cli_trouble(&err);
+    }
+    return code;
 }

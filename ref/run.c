@@ -201,6 +201,16 @@ static int settings_check(const Json *root, const char *path, Err *err)
     return 0;
 }
 
+/* One stored setting. On --resume the command line may repeat a setting, not change it. */
+static int setting_read(Options *o, const char *name, const char *text, const char *path, Err *err)
+{
+    if (opt_load(o, name, text, path, err) != 0) return -1;
+    for (int i = 0; i < distill_command.noptions; i++)
+        if (strcmp(options[i].name, name) == 0 && strcmp(opt_text(o, i), text) != 0)
+            return err_set(err, "--%s: found %s, but the run in %s has %s; it can be resumed only as it is", name, opt_text(o, i), path, text);
+    return 0;
+}
+
 int run_settings_read(Options *o, char **prompt, const char *folder, Err *err)
 {
     char path[PATH_BYTES];
@@ -214,7 +224,7 @@ int run_settings_read(Options *o, char **prompt, const char *folder, Err *err)
     for (const Json *s = settings == NULL ? NULL : json_first(settings); s != NULL && status == 0; s = json_next(s)) {
         const char *text = json_string(s);
         if (text == NULL) status = err_set(err, "%s: setting '%s' is %s, expected a string", path, json_key(s), json_type_name(s));
-        else status = opt_load(o, json_key(s), text, path, err);
+        else status = setting_read(o, json_key(s), text, path, err);
     }
     if (status == 0) {
         *prompt = mem_new(strlen(found) + 1, 1, "prompt", err);

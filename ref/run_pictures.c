@@ -168,7 +168,7 @@ static int turntable(const char *folder, const Run *run, int size, int frames, E
     }
     Bytes b = { 0 };
     char path[PATH_BYTES];
-    if (status == 0) status = gif_encode(&b, frame, frames, 8, GIF_PLAIN, err);
+    if (status == 0) status = gif_encode(&b, frame, frames, 8, err);
     if (status == 0) status = run_path(path, folder, "turntable.gif", err);
     if (status == 0) status = file_write(path, b.p, b.n, err);
     bytes_free(&b);

@@ -25,8 +25,4 @@ int selftest_count(void);
 /* digest (selftest_count()). -1 with err set: out of memory. */
 int selftest_digests(Digest *digest, Err *err);
 
-/* "gcc 12.2.0", "x86-64 with AVX2 and FMA": what this program was compiled by and for. */
-const char *selftest_compiler(void);
-const char *selftest_instructions(void);
-
 #endif

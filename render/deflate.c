@@ -168,7 +168,11 @@ static int run_lengths(Symbol *run, const unsigned char *bits, int n)
     return count;
 }
 
-typedef struct { Code literal, distance, length; Symbol run[LITERALS + DISTANCES]; int nliteral, ndistance, nlength, nrun; } Dynamic;
+typedef struct {
+    Code   literal, distance, length;
+    Symbol run[LITERALS + DISTANCES];
+    int    nliteral, ndistance, nlength, nrun;
+} Dynamic;
 
 static const unsigned char length_order[LENGTHS] = { 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15 };
 

@@ -3,8 +3,7 @@
  * Palette: all pixels of all frames, sorted; each distinct colour with its count. Starting from one box of colours,
  * the box axis with the largest weighted squared deviation from its mean is cut at the mean, until there are 256
  * boxes or each holds one colour; a palette entry is its box's mean, rounded half up. A pixel takes the nearest entry
- * in the same weighted squares, the first of equals. Dithering adds an 8 x 8 threshold pattern before that; it is the
- * same in every frame, so what does not move does not flicker.
+ * in the same weighted squares, the first of equals.
  * LZW: a tree of codes; at 4096 codes it is cleared. Integers throughout.
  */
 #include "render/gif.h"
@@ -13,13 +12,13 @@
 
 #include <string.h>
 
-enum { COLOURS = 256, CODES = 4096, SPREAD = 6 };         /* SPREAD: height of the threshold pattern, in 8-bit steps */
+enum { COLOURS = 256, CODES = 4096 };
 
 static const int axis_weight[3] = { 3, 4, 2 };            /* an error in green shows most */
 
 typedef struct { uint32_t rgb; uint32_t count; } Colour;  /* rgb: r << 16 | g << 8 | b */
 typedef struct { size_t first, n; int axis, mean[3]; uint64_t spread; } Box;   /* spread: along `axis`, the widest */
-typedef struct { int n, exact; unsigned char rgb[COLOURS][3]; } Palette;
+typedef struct { int n; unsigned char rgb[COLOURS][3]; } Palette;
 
 static int channel(uint32_t rgb, int axis) { return (int)(rgb >> (16 - 8 * axis) & 255); }
 
@@ -106,7 +105,6 @@ static void make_palette(Palette *p, Colour *colours, size_t distinct)
         n++;
     }
     p->n = n;
-    p->exact = distinct <= COLOURS;
     for (int i = 0; i < n; i++)
         for (int axis = 0; axis < 3; axis++) p->rgb[i][axis] = (unsigned char)box[i].mean[axis];
 }
@@ -131,7 +129,7 @@ static int palette_of(Palette *p, const Picture *frames, int n, Err *err)
 
 /* ---- pixels to palette entries ---- */
 
-static int nearest(const Palette *p, const int rgb[3])
+static int nearest(const Palette *p, const unsigned char rgb[3])
 {
     int best = 0, least = INT32_MAX;
     for (int i = 0; i < p->n; i++) {
@@ -145,24 +143,10 @@ static int nearest(const Palette *p, const int rgb[3])
     return best;
 }
 
-/* The 8 x 8 recursive threshold pattern, 0..63: bits of x ^ y and y, the lowest first. */
-static int threshold(int y, int x)
+static void index_frame(unsigned char *index, const Picture *f, const Palette *p)   /* index: (h, w) */
 {
-    int v = 0;
-    for (int bit = 0; bit < 3; bit++) v = v << 2 | ((x ^ y) >> bit & 1) << 1 | (y >> bit & 1);
-    return v;
-}
-
-static void index_frame(unsigned char *index, const Picture *f, const Palette *p, int dither)   /* index: (h, w) */
-{
-    for (int y = 0; y < f->h; y++) {
-        for (int x = 0; x < f->w; x++) {
-            size_t i = (size_t)y * (size_t)f->w + (size_t)x;
-            int push = dither ? (2 * threshold(y, x) - 63) * SPREAD / 128 : 0, rgb[3];
-            for (int c = 0; c < 3; c++) rgb[c] = f->rgb[3 * i + (size_t)c] + push;
-            index[i] = (unsigned char)nearest(p, rgb);
-        }
-    }
+    const size_t size = (size_t)f->h * (size_t)f->w;
+    for (size_t i = 0; i < size; i++) index[i] = (unsigned char)nearest(p, f->rgb + 3 * i);
 }
 
 /* ---- LZW ---- */
@@ -250,7 +234,8 @@ static int check_frames(const Picture *frames, int n, int delay, Err *err)
     if (frames[0].h > 65535 || frames[0].w > 65535)
         return err_set(err, "GIF: found %d x %d pixels, expected at most 65535 each way", frames[0].h, frames[0].w);
     if ((uint64_t)frames[0].h * (uint64_t)frames[0].w > UINT32_MAX / (uint64_t)n)
-        return err_set(err, "GIF: found %d frames of %d x %d pixels, expected fewer than 2^32 in all", n, frames[0].h, frames[0].w);
+        return err_set(err, "GIF: found %d frames of %d x %d pixels, expected fewer than 2^32 in all",
+                       n, frames[0].h, frames[0].w);
     if (delay < 0 || delay > 65535)
         return err_set(err, "GIF: found a delay of %d, expected 0 to 65535 hundredths of a second", delay);
     for (int i = 1; i < n; i++)
@@ -260,7 +245,7 @@ static int check_frames(const Picture *frames, int n, int delay, Err *err)
     return 0;
 }
 
-int gif_encode(Bytes *out, const Picture *frames, int n, int delay, int dither, Err *err)
+int gif_encode(Bytes *out, const Picture *frames, int n, int delay, Err *err)
 {
     Palette p;
     BUG_IF(n < 1 || frames[0].rgb == NULL, "GIF of %d frames", n);
@@ -271,7 +256,7 @@ int gif_encode(Bytes *out, const Picture *frames, int n, int delay, int dither, 
     Lzw *z = mem_new(1, sizeof *z, "GIF frame", err);
     unsigned char *index = z == NULL ? NULL : mem_new((size_t)n, size, "GIF frames", err);
     if (index != NULL) {
-        for (int i = 0; i < n; i++) index_frame(index + (size_t)i * size, &frames[i], &p, dither == GIF_DITHER && !p.exact);
+        for (int i = 0; i < n; i++) index_frame(index + (size_t)i * size, &frames[i], &p);
         put_head(out, &frames[0], &p, depth, err);
         for (int i = 0; i < n; i++) {
             lzw_pack(z, index + (size_t)i * size, size, depth, err);

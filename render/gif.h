@@ -9,12 +9,9 @@
 #include "render/bytes.h"
 #include "render/picture.h"
 
-enum { GIF_PLAIN, GIF_DITHER };                           /* nearest colour; or with ordered dithering: larger, grainier,
-                                                             for wide smooth gradients only */
-
 /* Appends a whole GIF file that repeats for ever. frames[0..n): all of one size, at most 65535 each way; `delay` in
  * hundredths of a second (2 or more: viewers slow down shorter ones), 0..65535. n >= 1.
  * -1: sizes as above not met, out of memory. The bytes are the caller's (bytes_free). */
-int gif_encode(Bytes *out, const Picture *frames, int n, int delay, int dither, Err *err);
+int gif_encode(Bytes *out, const Picture *frames, int n, int delay, Err *err);
 
 #endif

@@ -84,8 +84,8 @@ static int is_utf8(const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
     while (*s != 0) {
-        int more = *s < 0x80 ? 0 : *s >= 0xc2 && *s < 0xe0 ? 1 : *s >= 0xe0 && *s < 0xf0 ? 2 : *s >= 0xf0 && *s < 0xf5 ? 3 : -1;
-        if (more < 0) return 0;
+        int more = *s < 0x80 ? 0 : *s < 0xe0 ? 1 : *s < 0xf0 ? 2 : 3;
+        if ((*s >= 0x80 && *s < 0xc2) || *s > 0xf4) return 0;
         if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f)) return 0;
         if ((*s == 0xf0 && s[1] < 0x90) || (*s == 0xf4 && s[1] > 0x8f)) return 0;
         for (s++; more > 0; more--, s++)
@@ -98,7 +98,8 @@ static int put_text(Bytes *out, const PngText *t, Err *err)
 {
     static const unsigned char utf8_head[5] = {0};        /* NUL, not compressed, method 0, no language, no translation */
     if (!key_is_valid(t->key))
-        return err_set(err, "PNG text: key '%s': expected 1 to 79 printable ASCII characters, single spaces inside only", t->key);
+        return err_set(err, "PNG text: found the key '%s', expected 1 to 79 printable ASCII characters, single spaces inside",
+                       t->key);
     if (!is_utf8(t->text)) return err_set(err, "PNG text '%s': found bytes that are not UTF-8", t->key);
     Bytes body = {0};
     int ascii = is_ascii(t->text);

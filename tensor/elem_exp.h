@@ -6,7 +6,8 @@
  * where 1 + r is a Pair too. Then
  *     exp    2^k e^r, the power applied in two factors so that a subnormal result is rounded once more at most
  *     exp2   k = rint x, r = (x - k) ln 2
- *     expm1  k = 0: r + t. Otherwise (2^k (1 + r) - 1) as a Pair, + 2^k t. Halved, so that k = 1024 does not overflow
+ *     expm1  k = 0: r + t, t with its first term r^2/2 exact. Otherwise 2^k (1 + r + r^2/2) - 1 as a Pair, + 2^k times
+ *            the rest. Halved, so that k = 1024 does not overflow
  *     tanh   E / (E + 2), E = expm1(2|x|) as a Pair; the quotient corrected by its remainder; sign put back
  *     sigmoid  1 / (1 + e) for x >= 0, e / (1 + e) for x < 0, e = e^-|x|: nothing cancels, nothing overflows
  *     erf    x + x P(x^2) for |x| < 3/4; 1 - exp(-x^2) Q(1/(|x| + 2.5)) beyond; 1 from |x| = 6 on
@@ -40,15 +41,20 @@ static inline ExpArg el_exp_arg(double x, double xl)
     return g;
 }
 
-static inline ExpSum el_exp_sum(ExpArg g)
+static inline double el_exp_poly(double r)
 {
-    double r = g.r, z = r * r, w = z * z;
+    double w = (r * r) * (r * r);
     double c = fma(r, 0x1.1f93cbeae8bf1p-29, 0x1.af5fec652e8fbp-26);
     double b = el_poly4(r, 0x1.a01a01b019193p-13, 0x1.a01a01afb340dp-16, 0x1.71ddf7ba556d4p-19, 0x1.27e4c7176a873p-22);
     double a = el_poly4(r, 0x1.5555555555559p-3, 0x1.5555555555559p-5, 0x1.111111110f646p-7, 0x1.6c16c16c14992p-10);
-    double p = fma(w, fma(w, c, b), a);
+    return fma(w, fma(w, c, b), a);
+}
+
+static inline ExpSum el_exp_sum(ExpArg g)
+{
+    double r = g.r;
     Pair s = el_sum_fast(1.0, r);
-    double t = z * fma(r, p, 0.5);
+    double t = r * r * fma(r, el_exp_poly(r), 0.5);
     ExpSum e = { g.k, s.hi, s.lo, fma(g.rl, s.hi + t, t) };
     return e;
 }
@@ -88,11 +94,16 @@ static inline double d_exp2(double x)
 static inline Pair el_expm1_half(double x)
 {
     ExpArg g = el_exp_arg(x, 0.0);
-    ExpSum e = el_exp_sum(g);
+    double r = g.r, z = r * r, h = 0.5 * z;
+    double h_lo = 0.5 * fma(r, r, -z);
+    Pair s = el_sum_fast(1.0, r);
+    double t = fma(z * r, el_exp_poly(r), fma(g.rl, s.hi + h, h_lo));     /* e^r = 1 + r + h + t */
     double c = el_pow2(g.k - 1.0);
-    Pair s = el_sum(c * e.hi, -0.5);
-    Pair far = { s.hi, fma(c, e.lo + e.t, s.lo) };
-    Pair near = { 0.5 * g.r, 0.5 * e.t };
+    Pair a = el_sum(c * s.hi, -0.5);
+    Pair b = el_sum(a.hi, c * h);
+    Pair far = { b.hi, fma(c, s.lo + t, a.lo + b.lo) };
+    Pair m = el_sum_fast(r, h);
+    Pair near = { 0.5 * m.hi, 0.5 * (m.lo + t) };
     Pair y = { g.k == 0.0 ? near.hi : far.hi, g.k == 0.0 ? near.lo : far.lo };
     return y;
 }
@@ -162,7 +173,7 @@ static inline double d_erf(double x)
     double q0 = el_poly4(u, 0x1.2ce898c313482p+1, 0x1.02bd75264a792p+3, 0x1.32bbbd03e0ce0p+4, 0x1.a4715760b8852p+4);
     double q = fma(u4, fma(u4, fma(u4, q3, q2), q1), q0);
     Pair p = el_mul(u, q);
-    Pair g = el_sum_fast(0x1.21978d04d3f2bp-2, p.hi);                 /* Q(u), u from -0.12 to 0.08 */
+    Pair g = el_sum_fast(0x1.21978d04d3f2bp-2, p.hi);             /* Q(u), u from -0.12 to 0.08 */
     double k;
     Pair m = el_exp(&k, -z, -fma(b, b, -z));
     double c = el_pow2(k);

@@ -111,7 +111,8 @@ static inline Pair el_log_fine(LogArg g)
     z.lo = fma(2.0 * s.hi, s.lo, z.lo);
 
     double p1 = fma(z.hi, fma(z.hi, 0x1.e7dd26d7524b3p-4, 0x1.de9ed2fe42859p-4), 0x1.111dcc9ec62fap-3);
-    double p = fma(z.hi * z.hi, z.hi * z.hi * p1, el_poly4(z.hi, 0x1.24924924927ccp-2, 0x1.c71c71c65a464p-3, 0x1.745d17d73f8a6p-3, 0x1.3b13783f0c1ebp-3));
+    double p0 = el_poly4(z.hi, 0x1.24924924927ccp-2, 0x1.c71c71c65a464p-3, 0x1.745d17d73f8a6p-3, 0x1.3b13783f0c1ebp-3);
+    double p = fma(z.hi * z.hi, z.hi * z.hi * p1, p0);
     Pair v = el_sum_fast(0x1.999999999999ap-2, z.hi * p);                  /* 2/5 + z P */
     v.lo -= 0x1.999999999999ap-56;
     Pair w = el_mul(z.hi, v.hi);                                           /* z (2/5 + ..) */

@@ -1,7 +1,7 @@
 /* t_json.c -- decimal conversion against the C library (which is exact in the C locale), the JSON reader and writer */
+#include "tensor/decimal.h"
 #include "tests/fuzz.h"
 #include "tests/harness.h"
-#include "weights/decimal.h"
 
 #include <inttypes.h>
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TEMPORARIES = 100, WRITE_CHUNK = 1 << 30 };        /* one write(2) takes at most 2 GiB - 4 KiB on Linux */
+enum { WRITE_CHUNK = 1 << 30 };                           /* one write(2) takes at most 2 GiB - 4 KiB on Linux */
 
 static long fail_countdown;                               /* test hook, see file_fail_at */
 
@@ -47,15 +47,11 @@ static int bytes_put(int fd, const char *path, const void *bytes, size_t n, Err 
     return 0;
 }
 
-/* Opens a new file beside `path`; its name goes to `name`, which has room for `room` bytes. */
+/* Opens the temporary beside `path`; its name goes to `name`. One left behind by a kill is written over, so none pile up. */
 static int temporary_open(char *name, size_t room, const char *path, Err *err)
 {
-    int fd = -1;
-    for (int i = 0; i < TEMPORARIES; i++) {
-        snprintf(name, room, "%s.%ld-%d.tmp", path, (long)getpid(), i);
-        fd = step_fails() ? -1 : open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0 || errno != EEXIST) break;
-    }
+    snprintf(name, room, "%s.sdref-tmp", path);
+    const int fd = step_fails() ? -1 : open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
     if (fd < 0) system_error(path, "cannot make a temporary file beside it", err);
     return fd;
 }

@@ -6,8 +6,8 @@
  * holds.
  */
 #include "weights/json.h"
+#include "tensor/decimal.h"
 #include "tensor/mem.h"
-#include "weights/decimal.h"
 #include "weights/file.h"
 
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * Escaped: the quote, the backslash, control characters below 0x20 (short forms where JSON has them, else \u00xx in
  * lower case). Everything else stands as it is.
  */
+#include "tensor/decimal.h"
 #include "tensor/mem.h"
-#include "weights/decimal.h"
 #include "weights/json.h"
 
 #include <inttypes.h>

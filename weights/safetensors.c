@@ -222,8 +222,8 @@ static int contents_read(StFile *f, const unsigned char *bytes, size_t n, Err *e
     if (n < 8) return err_set(err, "%s: found %zu bytes, expected at least the 8 of the header's length", f->path, n);
     for (int i = 7; i >= 0; i--) header = header << 8 | bytes[i];
     if (header > ST_HEADER_BYTES)
-        return err_set(err, "%s: byte 0: found a header of %" PRIu64 " bytes, expected at most %d", f->path, header,
-                       ST_HEADER_BYTES);
+        return err_set(err, "%s: byte 0: found a header of %" PRIu64 " bytes, expected at most %d; is it a safetensors file?",
+                       f->path, header, ST_HEADER_BYTES);
     if (header > n - 8)
         return err_set(err, "%s: byte 0: found a header of %" PRIu64 " bytes, expected at most %zu, what follows in the "
                        "file", f->path, header, n - 8);

@@ -11,7 +11,7 @@
  *   and with 10^-331 <= value < 10^310 no number here passes 10^1132 2^2 < 2^3770.
  * Accuracy. Correctly rounded for every text; read(write(x)) = x for every finite x.
  */
-#include "weights/decimal.h"
+#include "tensor/decimal.h"
 #include "tensor/err.h"
 
 #include <stdint.h>
@@ -94,12 +94,12 @@ static void big_subtract(Big *a, const Big *b)
 
 /* ---- reading ---- */
 
-/* |text| = D 10^e: D to `num` (0 for a zero), the return value is e, held to +-10^9. */
+/* |text| = D 10^e: D to `num` (0 for a zero), the return value is e, held to +-10^12. */
 static int64_t digits_read(Big *num, int *digits, const char *text, size_t n)
 {
     int64_t e = 0;
     int rest = 0, in_fraction = 0;
-    size_t i = text[0] == '-';
+    size_t i = text[0] == '-' || text[0] == '+';
     num->n = 0;
     *digits = 0;
     for (; i < n && text[i] != 'e' && text[i] != 'E'; i++) {
@@ -235,7 +235,7 @@ size_t decimal_write(char out[DECIMAL_ROOM], double x)
     memcpy(&bits, &x, sizeof bits);
     const int negative = (int)(bits >> 63);
     bits &= ~((uint64_t)1 << 63);
-    BUG_IF(bits >= (uint64_t)0x7ff << 52, "decimal_write: a NaN or infinity has no decimal form in JSON");
+    BUG_IF(bits >= (uint64_t)0x7ff << 52, "decimal_write: a NaN or infinity has no decimal form");
     int d[DIGITS_MADE], r[DIGITS_MADE] = { 0 }, rest;
     if (bits == 0) return digits_put(out, r, 1, 0, negative);
     const int k = digits_of(d, &rest, bits);

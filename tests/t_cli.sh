@@ -1,0 +1,189 @@
+#!/bin/sh
+# t_cli.sh BUILD -- the two programs as a user meets them: exit codes, messages, files, interrupts. The last line is "N passed, N failed".
+build=${1:-build}
+case $build in /*) ;; *) build=$PWD/$build ;; esac
+golden=$PWD/tests/golden corpus=$PWD/tests/corpus/safetensors
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' INT TERM
+mkdir "$work/here" && cd "$work/here" || exit 1
+OMP_WAIT_POLICY=passive; export OMP_WAIT_POLICY        # threads that wait do not spin: the machine may be busy
+passed=0 failed=0
+newline='
+'
+
+# ---- checks ----
+
+say() {   # RESULT NAME: RESULT is ok or what went wrong
+    if [ "$1" = ok ]; then passed=$((passed + 1)); else failed=$((failed + 1)); printf 'FAIL %s: %s\n' "$2" "$1"; fi
+}
+run() {   # COMMAND...: sets status, out, err
+    "$@" >"$work/out" 2>"$work/err" </dev/null; status=$?
+    out=$(cat "$work/out") err=$(cat "$work/err")
+}
+gives() {   # NAME STATUS PATTERN COMMAND...: that status, PATTERN in the last line of stdout, nothing on stderr
+    name=$1 want=$2 pattern=$3; shift 3
+    run "$@"
+    verdict=ok
+    case ${out##*"$newline"} in $pattern) ;; *) verdict="the last line is '${out##*"$newline"}'" ;; esac
+    [ -z "$err" ] || verdict="stderr has '$err'"
+    [ $status -eq "$want" ] || verdict="status $status, expected $want; $err"
+    say "$verdict" "$name"
+}
+refuses() {   # NAME PATTERN COMMAND...: status 2, nothing on stdout, one line "sdref: ..." on stderr that matches PATTERN
+    name=$1 pattern=$2; shift 2
+    run "$@"
+    verdict=ok
+    case $err in *"$newline"*) verdict="more than one line: $err" ;; "sdref: "$pattern) ;; *) verdict="stderr is '$err', expected '$pattern'" ;; esac
+    [ -z "$out" ] || verdict="stdout has '$out'"
+    [ $status -eq 2 ] || verdict="status $status, expected 2; $err"
+    say "$verdict" "$name"
+}
+digest_of() { (cd "$1" && find . -type f ! -name time.csv ! -name '*.tmp' | sort | xargs cksum); }
+same_run() {   # NAME A B: all files but time.csv are the same bytes, and `compare` says so
+    if [ -f "$3/sheet.png" ] && [ "$(digest_of "$2")" = "$(digest_of "$3")" ]; then say ok "$1"; else say "the files differ" "$1"; fi
+    gives "$1, by compare" 0 'fine: *; 0 of 12 other files differ' "$sdref" compare "$2" "$3"
+}
+
+# ---- words ----
+
+words() {
+    run "$sdref"
+    case $status-$out-$err in "2--sdref "*distill*verify*) say ok "no arguments" ;; *) say "status $status, stderr '$err'" "no arguments" ;; esac
+    gives "--version" 0 "sdref [0-9]*($number, numerics [0-9]*)" "$sdref" --version
+    gives "--help" 0 '*`sdref COMMAND --help`*' "$sdref" --help
+    gives "help prompts" 0 'objects: *mug*' "$sdref" help prompts
+    gives "help trace" 0 '?*' "$sdref" help trace
+    for c in distill render verify compare trace inspect selftest; do
+        run "$sdref" $c --help
+        case $status-$out-$err in "0-"*"Usage: sdref $c"*-) say ok "$c --help" ;; *) say "status $status, '$err'" "$c --help" ;; esac
+    done
+    refuses "mistyped command" "*'verfy'*'verify'*" "$sdref" verfy
+    refuses "no such command" "*'frobnicate'*" "$sdref" frobnicate
+    refuses "mistyped flag" '*--guidence*--guidance*' "$sdref" distill "a red mug" --guidence 3 --out run
+    refuses "mistyped flag of compare" '*--toll*--tol*' "$sdref" compare --toll 1 a b
+    refuses "mistyped choice" "*--field*'voxle'*'voxel'*" "$sdref" distill "a red mug" --field voxle --out run
+    refuses "mistyped kind" "*--kind*'rendr'*'render'*" "$sdref" trace --kind rendr --out t
+    refuses "mistyped object" '*"mgu"*"mug"*' "$sdref" distill "a red mgu" --out run
+    refuses "mistyped colour" '*"rad"*"red"*' "$sdref" distill "a rad mug" --out run
+    refuses "not a number" "*--tol*'x'*number*" "$sdref" compare a b --tol x
+    refuses "out of range" "*--steps*'0'*" "$sdref" distill "a red mug" --steps 0 --out run
+    refuses "no prompt" '*PROMPT*' "$sdref" distill --out run
+    refuses "no --out" '*--out*' "$sdref" distill "a red mug"
+    refuses "no --out of trace" '*--out*' "$sdref" trace
+    refuses "too few files" '*A B*found 1*' "$sdref" compare a
+    refuses "too many files" '*found 2*' "$sdref" inspect a b
+    refuses "nothing to resume" '*--resume*run/run.json*' "$sdref" distill --resume --out run
+    refuses "a folder that cannot be" '*none/t*' "$sdref" trace --kind render --out none/t
+}
+
+# ---- files ----
+
+hostile() {   # PROGRAM FILE: each command refuses it and names it
+    for c in verify inspect; do refuses "$c $2" "*$2*" "$sdref" $c "$1"; done
+    refuses "compare $2 as A" "*$2*" "$sdref" compare "$1" "$golden/schedules.safetensors"
+    refuses "compare $2 as B" "*$2*" "$sdref" compare "$golden/schedules.safetensors" "$1"
+}
+files() {
+    dd if="$golden/schedules.safetensors" of="$work/cut.safetensors" bs=1 count=3000 2>/dev/null
+    hostile "$work/cut.safetensors" cut.safetensors
+    hostile none.safetensors none.safetensors
+    for f in bad_header_huge bad_header_beyond_file bad_overlap bad_key_twice; do hostile "$corpus/$f" $f; done
+    refuses "a folder is no trace" "*$golden*folder*" "$sdref" verify "$golden"
+    refuses "a folder of nothing" "*$golden*" "$sdref" inspect "$golden"
+    refuses "a file beside a folder" "*$golden*" "$sdref" compare "$golden" "$golden/schedules.safetensors"
+    refuses "two folders, no runs" "*$golden*" "$sdref" compare "$golden" "$golden"
+    for f in "$golden"/render/voxel.safetensors "$golden"/render/voxel_wide.safetensors "$golden"/estimators/sds_*.safetensors; do
+        gives "verify ${f##*/}" 0 'fine: *' "$sdref" verify "$f"
+        gives "verify --tol 1e-30 ${f##*/}" 1 'short: *' "$sdref" verify --tol 1e-30 "$f"
+    done
+    gives "inspect a trace" 0 'sha256 ????????????????????????????????????????????????????????????????' "$sdref" inspect "$golden/render/voxel.safetensors"
+    gives "compare with itself" 0 'fine: *' "$sdref" compare "$golden/render/voxel.safetensors" "$golden/render/voxel.safetensors"
+    gives "compare with another" 1 'short: *' "$sdref" compare "$golden/render/voxel.safetensors" "$golden/render/voxel_wide.safetensors"
+    gives "selftest" 0 'fine: *' "$sdref" selftest --threads 2
+    mkdir -p "$work/one" "$work/shards"
+    cp "$golden/schedules.safetensors" "$work/one/diffusion_pytorch_model.fp16.safetensors"
+    printf '{"weight_map":{"x":"gone.safetensors"}}' >"$work/shards/model.safetensors.index.json"
+    gives "inspect a folder of weights" 0 '* tensors, * values, * bytes of data' "$sdref" inspect "$work/one"
+    case $out in *"from diffusion_pytorch_model.fp16.safetensors$newline"*) say ok "which variant" ;; *) say "$out" "which variant" ;; esac
+    refuses "a shard that is missing" '*gone.safetensors*' "$sdref" inspect "$work/shards"
+    if [ -z "$(ls -A)" ]; then say ok "nothing was written"; else say "$(ls -A) was written" "nothing was written"; fi
+}
+
+# Every file of the reader's corpus: refused in one line, or taken; never a crash.
+corpus() {
+    for f in "$corpus"/*; do
+        case ${f##*/} in
+        bad_*) refuses "inspect ${f##*/}" "*${f##*/}*" "$sdref" inspect "$f" ;;
+        good_nan) gives "inspect good_nan" 0 'sha256 *' "$sdref" inspect "$f"
+                  gives "compare good_nan" 1 'short: *' "$sdref" compare "$f" "$f" ;;
+        good_*) gives "inspect ${f##*/}" 0 'sha256 *' "$sdref" inspect "$f"
+                gives "compare ${f##*/}" 0 'fine: *' "$sdref" compare "$f" "$f" ;;
+        esac
+    done
+}
+
+traces() {   # of this program, judged by both
+    gives "trace an estimator" 0 '' "$sdref" trace --resolution 16 --cameras 4 --out "$work/e-$number"
+    gives "trace a render" 0 '' "$sdref" trace --kind render --jitter --out "$work/r-$number"
+    for kind in e r; do
+        for judge in sdref sdref-f64; do gives "$judge verifies $kind of $number" 0 'fine: *' "$build/$judge" verify "$work/$kind-$number"; done
+        gives "inspect $kind of $number" 0 'sha256 *' "$sdref" inspect "$work/$kind-$number"
+    done
+    gives "compare two kinds of trace" 1 'short: *' "$sdref" compare "$work/e-$number" "$work/r-$number"
+}
+
+# ---- runs ----
+
+settings="--resolution 16 --grid 8 --samples 8 --cameras 5 --blob 8"
+long="--steps 40 --checkpoint-every 2"
+distill() { "$sdref" distill "a red mug" $settings "$@"; }
+
+# Ten times: start (or go on), stop after a while or as soon as a checkpoint appears, by kill -9 or SIGINT. Then to the end.
+stopped_and_resumed() {   # FOLDER
+    again= killed=0
+    for moment in 0 checkpoint 0.01 checkpoint 0.05 checkpoint 0.03 checkpoint 0.02 checkpoint; do
+        [ -f "$1/run.json" ] && again=--resume
+        before=$(cksum "$1/state.safetensors" 2>&1)
+        "$sdref" distill "a red mug" $settings $long $again --quiet --out "$1" >"$work/out" 2>"$work/err" </dev/null &
+        pid=$!                                             # of the program itself: no function in between
+        if [ $moment = checkpoint ]; then
+            while kill -0 $pid 2>/dev/null && [ "$(cksum "$1/state.safetensors" 2>&1)" = "$before" ]; do :; done
+        else sleep $moment; fi
+        if [ $moment = 0.05 ] || [ $moment = 0.03 ]; then kill -INT $pid 2>/dev/null; else kill -KILL $pid 2>/dev/null; fi
+        wait $pid 2>/dev/null
+        [ $? -gt 128 ] && killed=$((killed + 1))
+    done
+    if [ $killed -ge 5 ]; then say ok "$number stopped ten times"; else say "only $killed kills found it running" "$number stopped ten times"; fi
+    gives "resumed to the end" 0 '*sha256 of sheet.png*' distill $long --resume --out "$1"
+}
+runs() {
+    a=$work/a-$number
+    gives "distill" 0 '*sha256 of sheet.png*' distill $long --out "$a"
+    gives "distill again, 1 thread" 0 '*sha256 of sheet.png*' distill $long --threads 1 --out "$work/b-$number"
+    gives "distill again, 3 threads" 0 '*sha256 of sheet.png*' distill $long --threads 3 --out "$work/c-$number"
+    same_run "1 thread" "$a" "$work/b-$number"
+    same_run "3 threads" "$a" "$work/c-$number"
+    gives "inspect a run" 0 '  views/07.png *' "$sdref" inspect "$a"
+    before=$(digest_of "$a")
+    refuses "a run is not overwritten" "*--out*a-$number*--overwrite*" distill $long --seed 1 --out "$a"
+    refuses "--resume with other settings" '*--seed*' distill $long --resume --seed 1 --out "$a"
+    if [ -n "$before" ] && [ "$before" = "$(digest_of "$a")" ]; then say ok "the run is as it was"; else say "bytes changed" "the run is as it was"; fi
+    stopped_and_resumed "$work/d-$number"
+    same_run "stopped ten times and resumed" "$a" "$work/d-$number"
+    gives "--overwrite" 0 '*sha256 of sheet.png*' distill --overwrite --steps 2 --out "$work/b-$number"
+    gives "another run differs" 1 'short: *' "$sdref" compare "$a" "$work/b-$number"
+}
+
+for program in sdref sdref-f64; do
+    sdref=$build/$program
+    number=binary32; [ $program = sdref ] || number=binary64
+    words
+    files
+    [ $program = sdref ] && corpus
+    traces
+    runs
+done
+refuses "resumed by the other program" '*binary32*' "$build/sdref-f64" distill --resume --out "$work/a-binary32"
+printf '%d passed, %d failed\n' $passed $failed
+[ $failed -eq 0 ] && [ $passed -gt 0 ]
