@@ -81,20 +81,28 @@ static inline void corners(size_t at[8], real w[8], const real p[3], const int n
         }
 }
 
+enum { BLOCK = 64 };                          /* points whose four channels are kept side by side, so that they vectorise */
+
 void voxel_eval(real *raw, const real *p, const Field *f, int P)
 {
-    for (int i = 0; i < P; i++) {
-        const real point[3] = { p[i], p[P + i], p[2 * P + i] };
-        size_t at[8];
-        real w[8], sum[4] = { 0 };
-        corners(at, w, point, f->size);
-        for (int c = 0; c < 8; c++)
-            for (int k = 0; k < 4; k++) sum[k] = r_fma(w[c], f->theta[at[c] + (size_t)k], sum[k]);
-        for (int k = 0; k < 4; k++) raw[k * P + i] = sum[k];
+    for (int start = 0; start < P; start += BLOCK) {
+        const int count = P - start < BLOCK ? P - start : BLOCK;
+        real block[4 * BLOCK];
+        for (int i = 0; i < count; i++) {
+            const real point[3] = { p[start + i], p[P + start + i], p[2 * P + start + i] };
+            size_t at[8];
+            real w[8], sum[4] = { 0 };
+            corners(at, w, point, f->size);
+            for (int c = 0; c < 8; c++)
+                for (int k = 0; k < 4; k++) sum[k] = r_fma(w[c], f->theta[at[c] + (size_t)k], sum[k]);
+            for (int k = 0; k < 4; k++) block[4 * i + k] = sum[k];
+        }
+        for (int k = 0; k < 4; k++)
+            for (int i = 0; i < count; i++) raw[k * P + start + i] = block[4 * i + k];
     }
 }
 
-void voxel_pull(real *dtheta, const real *draw, const real *p, const Field *f, int P)
+void voxel_pull(real *restrict dtheta, const real *restrict draw, const real *restrict p, const Field *f, int P)
 {
     for (int i = 0; i < P; i++) {
         const real point[3] = { p[i], p[P + i], p[2 * P + i] };
@@ -102,8 +110,11 @@ void voxel_pull(real *dtheta, const real *draw, const real *p, const Field *f, i
         size_t at[8];
         real w[8];
         corners(at, w, point, f->size);
-        for (int c = 0; c < 8; c++)
-            for (int k = 0; k < 4; k++) dtheta[at[c] + (size_t)k] = r_fma(w[c], d[k], dtheta[at[c] + (size_t)k]);
+        for (int c = 0; c < 8; c++) {
+            real *node = dtheta + at[c], sum[4];
+            for (int k = 0; k < 4; k++) sum[k] = r_fma(w[c], d[k], node[k]);
+            for (int k = 0; k < 4; k++) node[k] = sum[k];
+        }
     }
 }
 

@@ -33,7 +33,7 @@ void field_start(Field *f, real peak, real slope);
 /* raw: (4,P) planes, p: (3,P) planes, for a voxel field. Points are clamped to the cube: the caller asks only inside. */
 void voxel_eval(real *raw, const real *p, const Field *f, int P);
 /* dtheta (laid out as theta) += J^T draw; points in ascending order. */
-void voxel_pull(real *dtheta, const real *draw, const real *p, const Field *f, int P);
+void voxel_pull(real *restrict dtheta, const real *restrict draw, const real *restrict p, const Field *f, int P);
 
 /* (4,Z,Y,X), as files have it, to and from theta. */
 void voxel_from_planes(Field *f, const real *planes);
