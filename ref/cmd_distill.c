@@ -16,14 +16,14 @@ static void on_interrupt(int signal_number) { (void)signal_number; interrupted =
 
 static const char log_head[] = "step,t,grad_rms,psnr,psnr_object\n";
 
-/* One row; score NULL: its columns stay empty. */
+/* One row; without a score its columns stay empty. */
 static int log_row(Bytes *log, long step, const StepLog *s, const Score *score, Err *err)
 {
     char grad[TEXT_DOUBLE_MAX], whole[TEXT_DOUBLE_MAX] = "", object[TEXT_DOUBLE_MAX] = "", row[192];
     text_from_double(grad, (double)s->grad_rms);
     if (score != NULL) {
         text_from_double(whole, score->whole);
-        text_from_double(object, score->object);
+        if (isfinite(score->object)) text_from_double(object, score->object);      /* not so when the object covers no pixel */
     }
     const int n = snprintf(row, sizeof row, "%ld,%d,%s,%s,%s\n", step, s->t, grad, whole, object);
     return bytes_put(log, row, (size_t)n, err);
@@ -105,7 +105,9 @@ static int summary(Run *run, const char *digest, Err *err)
     int recognised;
     if (run_score(&score, run, err) != 0 || run_recognised(&recognised, run, err) != 0) return -1;
     printf("%s: %s, %ld steps, %s\n", run->folder, run->prompt, run->distill->step, REAL_NAME);
-    printf("  PSNR over %d held-out views    %.1f dB, %.1f dB over the object's own pixels\n", HELD_OUT, score.whole, score.object);
+    printf("  PSNR over %d held-out views    %.1f dB, ", HELD_OUT, score.whole);
+    if (isfinite(score.object)) printf("%.1f dB over the object's own pixels\n", score.object);
+    else printf("and the object covers no pixel of some\n");
     printf("  the prior's posterior says     \"%s\" in %d of %d views\n", run->prompt, recognised, HELD_OUT);
     printf("  pictures                       %s/sheet.png, turntable.gif, views/\n", run->folder);
     printf("  sha256 of sheet.png            %s\n", digest);

@@ -108,11 +108,11 @@ void ddim_step(real *x_prev, real *x0, const real *xt, const real *out, const re
     step_levels(S, t, prev);
     BUG_IF(!(eta >= 0.0 && eta <= 1.0), "eta %g", eta);
     BUG_IF(eta > 0.0 && noise == NULL, "eta %g without noise", eta);
-    const double abar_t = sched_abar64(S, t);
+    const double abar_now = sched_abar64(S, t);
     const double abar_prev = prev >= 0 ? sched_abar64(S, prev) : S->config.set_alpha_to_one ? 1.0 : sched_abar64(S, 0);
 
-    /* std = eta sqrt((1 - abar_prev)/(1 - abar_t)) sqrt(1 - abar_t/abar_prev)         [DDIM20 Eq.16] */
-    const double std = eta * sqrt((1.0 - abar_prev) / (1.0 - abar_t) * (1.0 - abar_t / abar_prev));
+    /* std = eta sqrt((1 - abar_prev)/(1 - abar_now)) sqrt(1 - abar_now/abar_prev)         [DDIM20 Eq.16] */
+    const double std = eta * sqrt((1.0 - abar_prev) / (1.0 - abar_now) * (1.0 - abar_now / abar_prev));
     const double along = 1.0 - abar_prev - std * std;         /* where it is 0, rounding may leave it below */
 
     const Prediction kind = S->config.prediction_type;
@@ -133,12 +133,12 @@ void ddpm_step(real *x_prev, real *x0, const real *xt, const real *out, const re
                const Schedule *S, int t, int prev, size_t n)
 {
     step_levels(S, t, prev);
-    const double abar_t = sched_abar64(S, t), abar_prev = prev >= 0 ? sched_abar64(S, prev) : 1.0;
-    const double alpha = abar_t / abar_prev, beta = 1.0 - alpha;              /* of the whole jump prev -> t */
-    const double left = (1.0 - abar_prev) / (1.0 - abar_t);
+    const double abar_now = sched_abar64(S, t), abar_prev = prev >= 0 ? sched_abar64(S, prev) : 1.0;
+    const double alpha = abar_now / abar_prev, beta = 1.0 - alpha;              /* of the whole jump prev -> t */
+    const double left = (1.0 - abar_prev) / (1.0 - abar_now);
 
-    /* mean = sqrt(abar_prev) beta/(1 - abar_t) x0 + sqrt(alpha) (1 - abar_prev)/(1 - abar_t) x_t   [DDPM20 Eq.7] */
-    const real of_x0 = (real)(sqrt(abar_prev) * beta / (1.0 - abar_t)), of_xt = (real)(sqrt(alpha) * left);
+    /* mean = sqrt(abar_prev) beta/(1 - abar_now) x0 + sqrt(alpha) (1 - abar_prev)/(1 - abar_now) x_t   [DDPM20 Eq.7] */
+    const real of_x0 = (real)(sqrt(abar_prev) * beta / (1.0 - abar_now)), of_xt = (real)(sqrt(alpha) * left);
     const double variance = S->config.variance_type == VARIANCE_FIXED_SMALL ? beta * left : beta;
     const int noisy = t > 0 && variance > 0.0;
     const real std = (real)sqrt(variance);

@@ -2,6 +2,9 @@
  *
  * Included by gemm.c only.
  */
+#ifndef SDREF_GEMM_AVX2_H
+#define SDREF_GEMM_AVX2_H
+
 #include <immintrin.h>
 
 enum { GEMM_MR = 6, GEMM_NR = 64 / sizeof(real) };
@@ -19,4 +22,6 @@ typedef __m256 Vec;
 #define VEC_STORE _mm256_storeu_ps
 #define VEC_ALL _mm256_set1_ps
 #define VEC_FMA _mm256_fmadd_ps
+#endif
+
 #endif

@@ -2,6 +2,9 @@
  *
  * Included by gemm.c only. c (14, GEMM_NR), rows c_row apart, += a (kn,14 lanes) b (kn,GEMM_NR lanes), k ascending.
  */
+#ifndef SDREF_GEMM_AVX512_H
+#define SDREF_GEMM_AVX512_H
+
 #include <immintrin.h>
 
 enum { GEMM_MR = 14, GEMM_NR = 128 / sizeof(real) };
@@ -19,4 +22,6 @@ typedef __m512 Vec;
 #define VEC_STORE _mm512_storeu_ps
 #define VEC_ALL _mm512_set1_ps
 #define VEC_FMA _mm512_fmadd_ps
+#endif
+
 #endif
