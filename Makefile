@@ -39,15 +39,16 @@ $(BUILD)/f32/t%: $(BUILD)/f32/tests/t%.o $(BUILD)/libsdref.a
 	$(Q)$(LINK)
 $(BUILD)/f64/t%: $(BUILD)/f64/tests/t%.o $(BUILD)/libsdref-f64.a
 	$(Q)$(LINK)
-$(BUILD)/exhaustive: $(BUILD)/f32/tests/exhaustive.o $(BUILD)/libsdref.a
+$(BUILD)/exhaustive $(BUILD)/elem_mpfr: $(BUILD)/%: $(BUILD)/f32/tests/%.o $(BUILD)/libsdref.a
 	$(Q)$(LINK) -lmpfr -lgmp
 
 test: all $(TESTS)   ## everything that gates a commit; needs nothing but a C compiler and make
 	@sh tests/run.sh $(BUILD)
 bits:   ## one digest over compilers, flags, instruction sets, threads and machines
 	sh tests/bits.sh
-exhaustive: $(BUILD)/exhaustive   ## every elementary function on all 2^32 floats (needs MPFR; about ten minutes)
+exhaustive: $(BUILD)/exhaustive $(BUILD)/elem_mpfr   ## every elementary function on all 2^32 floats, and in binary64 against MPFR
 	$(BUILD)/exhaustive $(ARGS)
+	$(BUILD)/elem_mpfr
 sanitize:   ## the tests under address and undefined-behaviour sanitizers, and the fuzz targets (needs clang)
 	sh tests/sanitize.sh
 bench: all $(BUILD)/f32/bench   ## where the time goes, as ratios within one run

@@ -1,8 +1,8 @@
 /* elem.h -- elementary functions with the same bits everywhere
  *
  * d_f is binary64 in both programs; r_f takes and returns `real`. They use + - * / sqrt fma and integer operations on
- * bit patterns, so neither a C library nor a compiler decides a bit. No table look-ups, and no branches but the one for
- * |x| >= 2^28 in sin and cos: a loop over any other function is vectorised as it stands (gcc and clang, -O3, AVX2 or
+ * bit patterns, so neither a C library nor a compiler decides a bit. Branches and a table are met only in sin and cos of
+ * |x| >= 2^28: a loop over any other function is vectorised as it stands (gcc and clang, -O3, AVX2 or
  * AVX-512), and r_sin_n, r_cos_n are the loops for those two.
  *
  * Methods and special cases: elem_exp.h (exp, exp2, expm1, tanh, sigmoid, erf), elem_log.h (log, log1p, softplus, pow),
@@ -10,12 +10,12 @@
  * C Annex F; what NaN comes out (its sign and payload) is not part of the promise.
  *
  * Accuracy, binary32 (r_f in sdref). All 2^32 inputs of every function of one argument are correctly rounded, subnormal
- * results included: `make exhaustive` proves it. r_f is d_f rounded once more, which is wrong where d_f lands exactly between
- * two binary32 numbers: those inputs (0 to 9 a function) are set right one by one below. r_pow: below 0.50001 ulp.
+ * results included: `make exhaustive` proves it. r_f is d_f rounded once more, which goes wrong where d_f lands on, or just across,
+ * the middle of two binary32 numbers: those inputs (0 to 9 a function) are set right one by one below. r_pow: below 0.50001 ulp.
  *
  * Accuracy, binary64 (d_f, and r_f in sdref-f64). Below 1 ulp. The largest errors in ulp that tests/elem_mpfr.c found in a
  * million random inputs each (a subnormal result is rounded twice: without those exp, exp2, sigmoid and pow stay below 0.60):
- *     exp  0.75   exp2 0.74   expm1   0.59   log      0.69   log1p 0.74   sin 0.73   cos   0.71
+ *     exp  0.75   exp2 0.74   expm1   0.59   log      0.69   log1p 0.74   sin 0.74   cos   0.71
  *     tanh 0.54   erf  0.80   sigmoid 0.75   softplus 0.83   asin  0.65   pow 0.75   atan2 0.75
  * tests/t_elem.c holds them to known answers from MPFR (special values, range ends, changes of method, random inputs).
  *
