@@ -1,8 +1,12 @@
 # sdref: `make run` for a first picture, `make test` for the proof, `make help` for the rest.
 CC      ?= cc
+# the flag, if the compiler can build a program with it
+takes    = $(shell echo 'int main(void) { return 0; }' | $(CC) $(1) -x c -o /dev/null - 2>/dev/null && echo $(1))
 OPT     ?= -O3
-ARCH    ?= $(if $(PORTABLE),,-march=native)
-OPENMP  ?= 1
+NATIVE  := $(if $(PORTABLE),,$(call takes,-march=native))
+GOMP    := $(if $(call takes,-fopenmp),1,0)
+ARCH    ?= $(NATIVE)
+OPENMP  ?= $(GOMP)
 BUILD   ?= build
 PREFIX  ?= /usr/local
 Q       := $(if $(V),,@)
