@@ -131,23 +131,23 @@ static void toy_layers(const void *self, real *base, real *shade, int object, co
     for (int i = 0; i < H * W; i++) shade[i] = R(0.2) + R(0.001) * (real)(i % 7);
 }
 
-/* The score of a mixture by its textbook sum, in long double, every image spelled out. */
+/* The score of a mixture by its textbook sum, in binary64, every image spelled out. */
 static void mixture_oracle(double *eps, const double (*x)[N], int n, const real *xt, double at, double st, double sd)
 {
     const double v = at * at * sd * sd + st * st;
-    long double top = -1e30L, total = 0;
-    static long double logw[4096];
+    double top = -1e30, total = 0;
+    static double logw[4096];
     for (int i = 0; i < n; i++) {
-        long double d2 = 0;
-        for (int j = 0; j < N; j++) d2 += ((long double)xt[j] - at * x[i][j]) * ((long double)xt[j] - at * x[i][j]);
+        double d2 = 0;
+        for (int j = 0; j < N; j++) d2 += ((double)xt[j] - at * x[i][j]) * ((double)xt[j] - at * x[i][j]);
         logw[i] = -d2 / (2 * v);
         if (logw[i] > top) top = logw[i];
     }
-    for (int i = 0; i < n; i++) total += expl(logw[i] - top);
+    for (int i = 0; i < n; i++) total += exp(logw[i] - top);
     for (int j = 0; j < N; j++) {
-        long double m = 0;
-        for (int i = 0; i < n; i++) m += expl(logw[i] - top) / total * x[i][j];
-        eps[j] = (double)(st * ((long double)xt[j] - at * m) / v);
+        double m = 0;
+        for (int i = 0; i < n; i++) m += exp(logw[i] - top) / total * x[i][j];
+        eps[j] = (double)(st * ((double)xt[j] - at * m) / v);
     }
 }
 

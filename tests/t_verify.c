@@ -86,7 +86,7 @@ static void the_broken_tensor_is_named(void)
 {
     culprit_is(goldens[0], "out.rgb", 1e-2, "out.rgb", 1);
     culprit_is(goldens[0], "out.grad.grid", 1.0, "out.grad.grid", 1);
-    culprit_is(goldens[0], "out.rgb", NAN, "out.rgb", 1);
+    culprit_is(goldens[0], "out.rgb", (double)NAN, "out.rgb", 1);
     /* a wrong x_t: our own predictions are the file's, so only x_t itself and the x0_hat that continues from it are touched */
     culprit_is(goldens[2], "x_t", 1e-1, "x_t", 2);
     culprit_is(goldens[2], "w", 1e-3, "w", 2);
