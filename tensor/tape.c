@@ -6,7 +6,7 @@
 #include <string.h>
 
 typedef struct Node { const char *op; Pull *pull; const void *saved; Tensor *y; struct Node *previous; int index; size_t mark; } Node;
-struct Tape { Arena *arena; Node *last; int recording; Err *err; };
+struct Tape { Arena *arena; Node *last; int recording, shapes_only; Err *err; };
 
 Shape shape_of(int nd, const int64_t *d)
 {
@@ -67,12 +67,21 @@ void tape_free(Tape *t)
 }
 
 void tape_recording(Tape *t, int on) { t->recording = on; }
+int  tape_is_recording(const Tape *t) { return t->recording; }
+void tape_shapes_only(Tape *t, int on) { t->shapes_only = on; }
 int  tape_failed(const Tape *t) { return t->err->set; }
+size_t tape_peak(const Tape *t) { return arena_peak(t->arena); }
 
 real *tape_real(Tape *t, size_t count, const char *what)
 {
     if (t->err->set) return NULL;
     return arena_real(t->arena, count, what);
+}
+
+real *tape_raw(Tape *t, size_t count, const char *what)
+{
+    if (t->err->set) return NULL;
+    return arena_raw(t->arena, count, sizeof(real), what);
 }
 
 Tensor *tensor_view(Tape *t, Shape s, real *v, real *g, const char *name)
@@ -87,7 +96,8 @@ Tensor *tensor_view(Tape *t, Shape s, real *v, real *g, const char *name)
 Tensor *tensor_new(Tape *t, Shape s, int wants_gradient, const char *name)
 {
     const size_t n = shape_count(s);
-    real *v = tape_real(t, n, name);
+    if (t->shapes_only) return tensor_view(t, s, NULL, NULL, name);
+    real *v = tape_raw(t, n, name);
     real *g = wants_gradient ? tape_real(t, n, name) : NULL;
     return tensor_view(t, s, v, g, name);
 }
@@ -130,6 +140,21 @@ void tape_rewind(Tape *t, size_t mark)
 {
     while (t->last != NULL && t->last->mark >= mark) t->last = t->last->previous;
     arena_rewind(t->arena, mark);
+}
+
+Tensor *tape_keep(Tape *t, size_t mark, Tensor *y)
+{
+    if (y == NULL || t->err->set) return NULL;
+    const int way_back = y->g != NULL || (t->last != NULL && t->last->mark >= mark);
+    if (way_back) return y;
+    if (!arena_since(t->arena, mark, y)) {
+        tape_rewind(t, mark);
+        return y;
+    }
+    Tensor kept = *y;
+    if (y->v != NULL && arena_since(t->arena, mark, y->v)) kept.v = arena_keep(t->arena, mark, y->v, y->n * sizeof(real));
+    else arena_rewind(t->arena, mark);
+    return tensor_view(t, kept.s, kept.v, NULL, kept.name);
 }
 
 static size_t print_node(const Node *node, char *text, size_t cap)
@@ -183,7 +208,7 @@ static Tensor *pair_output(Tape *t, Tensor *a, Tensor *b, const char *name)
 Tensor *op_add(Tape *t, Tensor *a, Tensor *b, const char *name)
 {
     Tensor *y = pair_output(t, a, b, name);
-    if (y == NULL) return NULL;
+    if (y == NULL || y->v == NULL) return y;
     for (size_t i = 0; i < y->n; i++) y->v[i] = a->v[i] + b->v[i];
     tape_record(t, "add", add_pull, &(PairSaved){ a, b }, sizeof(PairSaved), y);
     return y;
@@ -192,7 +217,7 @@ Tensor *op_add(Tape *t, Tensor *a, Tensor *b, const char *name)
 Tensor *op_mul(Tape *t, Tensor *a, Tensor *b, const char *name)
 {
     Tensor *y = pair_output(t, a, b, name);
-    if (y == NULL) return NULL;
+    if (y == NULL || y->v == NULL) return y;
     for (size_t i = 0; i < y->n; i++) y->v[i] = a->v[i] * b->v[i];
     tape_record(t, "mul", mul_pull, &(PairSaved){ a, b }, sizeof(PairSaved), y);
     return y;
@@ -211,7 +236,7 @@ Tensor *op_affine(Tape *t, Tensor *x, real scale, real shift, const char *name)
     if (x == NULL) return NULL;
     const Tensor *const inputs[] = { x };
     Tensor *y = tensor_new(t, x->s, tape_wants(t, inputs, 1), name);
-    if (y == NULL) return NULL;
+    if (y == NULL || y->v == NULL) return y;
     for (size_t i = 0; i < y->n; i++) y->v[i] = r_fma(scale, x->v[i], shift);
     tape_record(t, "affine", affine_pull, &(AffineSaved){ x, scale }, sizeof(AffineSaved), y);
     return y;
@@ -234,7 +259,7 @@ Tensor *op_hwc_to_chw(Tape *t, Tensor *x, const char *name)
     const Shape s = { 3, { x->s.d[2], x->s.d[0], x->s.d[1] } };
     const Tensor *const inputs[] = { x };
     Tensor *y = tensor_new(t, s, tape_wants(t, inputs, 1), name);
-    if (y == NULL) return NULL;
+    if (y == NULL || y->v == NULL) return y;
     const size_t channels = (size_t)s.d[0], pixels = y->n / channels;
     for (size_t i = 0; i < pixels; i++)
         for (size_t c = 0; c < channels; c++) y->v[c * pixels + i] = x->v[i * channels + c];
