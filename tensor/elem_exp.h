@@ -11,6 +11,8 @@
  *     tanh   E / (E + 2), E = expm1(2|x|) as a Pair; the quotient corrected by its remainder; sign put back
  *     sigmoid  1 / (1 + e) for x >= 0, e / (1 + e) for x < 0, e = e^-|x|: nothing cancels, nothing overflows
  *     erf    x + x P(x^2) for |x| < 3/4; 1 - exp(-x^2) Q(1/(|x| + 2.5)) beyond; 1 from |x| = 6 on
+ * For binary32, el_exp_quick and el_erf_quick do the same with one number in place of a Pair: e^r = 1 + r + r^2 P(r), P of degree 8,
+ * erf with shorter polynomials up to |x| = 4.
  *
  * Special cases. exp, exp2: -inf -> 0, +inf -> inf. expm1, tanh, erf: odd at 0 (the sign of zero is kept); expm1(-inf) = -1,
  * tanh and erf of +-inf = +-1. sigmoid: 0 and 1. NaN gives NaN.
@@ -72,6 +74,25 @@ static inline double d_exp(double x)
     double k;
     Pair m = el_exp(&k, el_clamp(x, -746.0, 710.0), 0.0);
     return el_scale(m.hi, k);
+}
+
+/* e^x to 2^-51 of itself, |x| <= 700, for binary32: half the work. The sum that rounds x / ln 2 to k carries k + 1023 in its low
+ * bits, which become the exponent of 2^k. */
+static inline double el_exp_quick(double x)
+{
+    const double shift = 0x1.8p52 + 1023.0;
+    double s = fma(x, EL_LOG2E, shift), k = s - shift;
+    double r = fma(-k, EL_LN2_B, fma(-k, EL_LN2_A, x));
+    double p = fma(r, 0x1.2707f375c0725p-22, 0x1.72e946527e872p-19);
+    p = fma(r, p, 0x1.a01b7c681f284p-16);
+    p = fma(r, p, 0x1.a0198d328e991p-13);
+    p = fma(r, p, 0x1.6c16c0c7fac18p-10);
+    p = fma(r, p, 0x1.11111125bdfeep-7);
+    p = fma(r, p, 0x1.55555555892b3p-5);
+    p = fma(r, p, 0x1.5555555550792p-3);
+    p = fma(r, p, 0x1.ffffffffffed1p-2);
+    p = fma(r, fma(r, p, 1.0), 1.0);
+    return p * el_from(el_bits(s) << 52);
 }
 
 static inline double el_exp2(double *k, double x)
@@ -184,6 +205,36 @@ static inline double d_erf(double x)
 
     double near = fma(b, n, b);
     return el_sign(a < 0.75 ? near : far, x);
+}
+
+/* erf x to 2^-50 of itself for x of 24 bits (so that x^2 is exact), and 1 to that accuracy from 4 on */
+static inline double el_erf_quick(double x)
+{
+    double a = el_abs(x), b = a > 4.0 ? 4.0 : a, z = b * b;
+    double n = fma(z, -0x1.1197ba9f0a3e5p-23, 0x1.aee51a1809056p-20);
+    n = fma(z, n, -0x1.f3f16a5ff792dp-17);
+    n = fma(z, n, 0x1.f9983e3eba645p-14);
+    n = fma(z, n, -0x1.c02d604c78063p-11);
+    n = fma(z, n, 0x1.565bcb8a6207fp-8);
+    n = fma(z, n, -0x1.b82ce30a9a759p-6);
+    n = fma(z, n, 0x1.ce2f21a02e920p-4);
+    n = fma(z, n, -0x1.812746b0378d6p-2);
+    n = fma(z, n, 0x1.06eba8214db69p-3);
+    double near = fma(b, n, b);
+
+    double u = 1.0 / (b + 2.5) - 15.0 / 64.0;
+    double q = fma(u, -0x1.cb92d2fa800d4p+8, 0x1.686e7062c685bp+6);
+    q = fma(u, q, 0x1.2155643179f60p+7);
+    q = fma(u, q, -0x1.191ca0d1294d6p+5);
+    q = fma(u, q, -0x1.b077c1369c7bep+5);
+    q = fma(u, q, 0x1.4132a55a86de0p+1);
+    q = fma(u, q, 0x1.a471586a24418p+4);
+    q = fma(u, q, 0x1.32bbbd0217ae7p+4);
+    q = fma(u, q, 0x1.02bd7526287adp+3);
+    q = fma(u, q, 0x1.2ce898c314a77p+1);
+    q = fma(u, q, 0x1.21978d04d3f75p-2);
+    double far = fma(-q, el_exp_quick(-z), 1.0);
+    return el_sign(b < 0.75 ? near : far, x);
 }
 
 #endif

@@ -1,6 +1,8 @@
 /* tape.c -- nodes, backward, print, and the operations that have no mathematics to speak of */
 #include "tensor/tape.h"
 
+#include "tensor/loop.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -177,20 +179,44 @@ int tape_print(const Tape *t, char *text, size_t cap)
 
 /* ---- operations ---- */
 
+/* One operation on n values, or the gradients of one, in chunks. out overlaps none of the others. */
+typedef struct { real *out; const real *a, *b; real scale, shift; size_t n; } Chunks;
+#define CHUNK(f, expression) \
+    static void f(const void *job, size_t piece) \
+    { \
+        const Chunks *s = job; \
+        const size_t first = piece * LOOP_CHUNK, end = loop_end(first, s->n); \
+        real *restrict out = s->out; \
+        const real *a = s->a, *b = s->b, scale = s->scale, shift = s->shift; \
+        (void)b, (void)scale, (void)shift; \
+        for (size_t i = first; i < end; i++) out[i] = expression; \
+    }
+CHUNK(add_chunk,         a[i] + b[i])
+CHUNK(add_pull_chunk,    out[i] + a[i])
+CHUNK(mul_chunk,         a[i] * b[i])
+CHUNK(mul_pull_chunk,    r_fma(a[i], b[i], out[i]))
+CHUNK(affine_chunk,      r_fma(scale, a[i], shift))
+CHUNK(affine_pull_chunk, r_fma(scale, a[i], out[i]))
+
+static void chunks_run(LoopPiece *chunk, Chunks s)
+{
+    if (s.out != NULL) loop_run(chunk, &s, loop_chunks(s.n), s.n);
+}
+
 typedef struct { Tensor *a, *b; } PairSaved;
 
 static void add_pull(const void *saved, const Tensor *y)
 {
     const PairSaved *s = saved;
-    for (size_t i = 0; i < y->n && s->a->g != NULL; i++) s->a->g[i] += y->g[i];
-    for (size_t i = 0; i < y->n && s->b->g != NULL; i++) s->b->g[i] += y->g[i];
+    chunks_run(add_pull_chunk, (Chunks){ .out = s->a->g, .a = y->g, .n = y->n });
+    chunks_run(add_pull_chunk, (Chunks){ .out = s->b->g, .a = y->g, .n = y->n });
 }
 
 static void mul_pull(const void *saved, const Tensor *y)
 {
     const PairSaved *s = saved;
-    for (size_t i = 0; i < y->n && s->a->g != NULL; i++) s->a->g[i] = r_fma(y->g[i], s->b->v[i], s->a->g[i]);
-    for (size_t i = 0; i < y->n && s->b->g != NULL; i++) s->b->g[i] = r_fma(y->g[i], s->a->v[i], s->b->g[i]);
+    chunks_run(mul_pull_chunk, (Chunks){ .out = s->a->g, .a = y->g, .b = s->b->v, .n = y->n });
+    chunks_run(mul_pull_chunk, (Chunks){ .out = s->b->g, .a = y->g, .b = s->a->v, .n = y->n });
 }
 
 /* y for a pair of equal shapes, not yet filled; NULL after an error. */
@@ -209,7 +235,7 @@ Tensor *op_add(Tape *t, Tensor *a, Tensor *b, const char *name)
 {
     Tensor *y = pair_output(t, a, b, name);
     if (y == NULL || y->v == NULL) return y;
-    for (size_t i = 0; i < y->n; i++) y->v[i] = a->v[i] + b->v[i];
+    chunks_run(add_chunk, (Chunks){ .out = y->v, .a = a->v, .b = b->v, .n = y->n });
     tape_record(t, "add", add_pull, &(PairSaved){ a, b }, sizeof(PairSaved), y);
     return y;
 }
@@ -218,7 +244,7 @@ Tensor *op_mul(Tape *t, Tensor *a, Tensor *b, const char *name)
 {
     Tensor *y = pair_output(t, a, b, name);
     if (y == NULL || y->v == NULL) return y;
-    for (size_t i = 0; i < y->n; i++) y->v[i] = a->v[i] * b->v[i];
+    chunks_run(mul_chunk, (Chunks){ .out = y->v, .a = a->v, .b = b->v, .n = y->n });
     tape_record(t, "mul", mul_pull, &(PairSaved){ a, b }, sizeof(PairSaved), y);
     return y;
 }
@@ -228,7 +254,7 @@ typedef struct { Tensor *x; real scale; } AffineSaved;
 static void affine_pull(const void *saved, const Tensor *y)
 {
     const AffineSaved *s = saved;
-    for (size_t i = 0; i < y->n; i++) s->x->g[i] = r_fma(s->scale, y->g[i], s->x->g[i]);
+    chunks_run(affine_pull_chunk, (Chunks){ .out = s->x->g, .a = y->g, .scale = s->scale, .n = y->n });
 }
 
 Tensor *op_affine(Tape *t, Tensor *x, real scale, real shift, const char *name)
@@ -237,7 +263,7 @@ Tensor *op_affine(Tape *t, Tensor *x, real scale, real shift, const char *name)
     const Tensor *const inputs[] = { x };
     Tensor *y = tensor_new(t, x->s, tape_wants(t, inputs, 1), name);
     if (y == NULL || y->v == NULL) return y;
-    for (size_t i = 0; i < y->n; i++) y->v[i] = r_fma(scale, x->v[i], shift);
+    chunks_run(affine_chunk, (Chunks){ .out = y->v, .a = x->v, .scale = scale, .shift = shift, .n = y->n });
     tape_record(t, "affine", affine_pull, &(AffineSaved){ x, scale }, sizeof(AffineSaved), y);
     return y;
 }

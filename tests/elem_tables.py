@@ -88,6 +88,11 @@ def main():
     show("exp", near0(lambda r: (exp(r) - 1 - r - r * r / 2) / r ** 3, third / 2, mpf(1) / 24, mpf(1) / 120, mpf(1) / 720),
          lambda r: r * r, -h, h, 10, 0)
 
+    h = LN2 / 2 + mpf(10) ** -4
+    print("e^r = 1 + r + r^2 P(r), for binary32; error relative to e^r")
+    show("exp_quick", near0(lambda r: (exp(r) - 1 - r) / r ** 2, mpf(1) / 2, third / 2, mpf(1) / 24, mpf(1) / 120),
+         lambda r: r * r * exp(-r), -h, h, 9, 3)
+
     z = ((root2 - 1) / (root2 + 1)) ** 2
     series = [2 / mpf(j) for j in (3, 5, 7, 9, 11, 13)]
     print("2 atanh s = 2 s + s z P(z), z = s^2")
@@ -109,6 +114,11 @@ def main():
     x = lambda u: 1 / (u + mpf(15) / 64) - mpf(5) / 2
     u = lambda x: 1 / (x + mpf(5) / 2) - mpf(15) / 64
     show("erf_far", lambda v: exp(x(v) ** 2) * erfc(x(v)), lambda v: exp(-x(v) ** 2), u(mpf(6)), u(split), 14)
+
+    print("for binary32: erf x = x + c x + x z P(z), c = 2/sqrt(pi) - 1 in binary64; Q up to 4")
+    c = mpf(float(k - 1))
+    show("erf_quick_near", near0(lambda z: (erf(sqrt(z)) / sqrt(z) - 1 - c) / z, -k / 3, k / 10, -k / 42), lambda z: z, 0, split ** 2, 9, 3)
+    show("erf_quick_far", lambda v: exp(x(v) ** 2) * erfc(x(v)), lambda v: exp(-x(v) ** 2), u(mpf(4)), u(split), 11)
 
     print("asin x = x + x z P(z), |x| <= 1/2; atan t = t + t z P(z), |t| <= sqrt(2) - 1")
     show("asin", near0(lambda z: (asin(sqrt(z)) / sqrt(z) - 1) / z, third / 2, mpf(3) / 40, mpf(15) / 336, mpf(105) / 3456),

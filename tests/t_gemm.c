@@ -59,7 +59,8 @@ static void tiled_equals_plain(void)
     static const int threads[4] = { 1, 2, 3, 8 };
     const int before = par_threads();
     for (int k = 0; k < 240; k++) {
-        const int M = 1 + draw_below(40), N = 1 + draw_below(40), K = 1 + draw_below(40);
+        const int most = k % 8 == 0 ? 150 : 40;                             /* one in eight is worth a second thread */
+        const int M = 1 + draw_below(most), N = 1 + draw_below(most), K = 1 + draw_below(most);
         const int sa = draw_below(4), sb = draw_below(4), sc = draw_below(4);
         const GemmMat ma = matrix(a, M, K, k & 1, sa), mb = matrix(b, K, N, k >> 1 & 1, sb);
         compare(ma, mb, M, N, K, sc, threads[(k >> 2) % 4]);
@@ -75,6 +76,39 @@ static void tiled_equals_plain(void)
         }
     }
     par_threads_set(before);
+}
+
+/* C in pieces of any width, sums that start from a bias or 0: every element of the product where GemmOut says, nothing else touched. */
+static void pieces_and_starts(void)
+{
+    static real work[910000];
+    for (int k = 0; k < 120; k++) {
+        const int most = k % 4 == 0 ? 120 : 40, threads = 1 + k % 3;
+        const int M = 1 + draw_below(most), N = 1 + draw_below(most), K = k % 10 == 0 ? 0 : k % 10 == 1 ? 900 : 1 + draw_below(most);
+        const int wish[5] = { 16, 8, 32, 1 + draw_below(N), N + draw_below(9) }, cols = wish[draw_below(5)], slack = draw_below(4);
+        const GemmMat ma = matrix(a, M, K, k & 1, 0), mb = matrix(b, K, N, k >> 1 & 1, 0);
+        const GemmStart start = (GemmStart)draw_below(3);
+        real bias[128];
+        for (int i = 0; i < 128; i++) bias[i] = draw_real();
+        GemmOut out = { .at = c2, .row = cols + slack, .cols = cols, .start = start, .bias = draw_below(3) == 0 ? NULL : bias };
+        out.next = out.row * M + draw_below(3);
+        fill(c1, R(7.0));
+        fill(c2, R(7.0));
+        for (int i = 0; i < M; i++) {
+            for (int j = 0; j < N; j++) {
+                const ptrdiff_t at = i * out.row + j % cols + j / cols * out.next;
+                const real first = out.bias == NULL ? R(0.0) : start == GEMM_ROWS ? bias[i] : bias[j];
+                c2[at] = start == GEMM_HELD ? draw_real() : (real)NAN;
+                real sum = start == GEMM_HELD ? c2[at] : first;
+                for (int u = 0; u < K; u++) sum = r_fma(ma.at[i * ma.row + u * ma.col], mb.at[u * mb.row + j * mb.col], sum);
+                c1[at] = sum;
+            }
+        }
+        CHECK(gemm_work(M, N, K, threads) <= 910000, "room");
+        par_threads_set(threads);
+        gemm_into(&out, gemm_a(&ma), gemm_b(&mb), M, N, K, work, threads);
+        CHECK(memcmp(c1, c2, sizeof c1) == 0, "%d x %d x %d, pieces of %d, start %d, %d threads", M, N, K, cols, (int)start, threads);
+    }
 }
 
 /* The chain by another road: K rounded steps of wider arithmetic each off by at most half a unit of the running sum. */
@@ -102,8 +136,9 @@ static void the_order_is_ascending(void)
 {
     const real big = R(4.0) / REAL_EPS;
     const real row[4] = { big, R(1.0), -big, R(1.0) }, ones[4] = { 1, 1, 1, 1 };
-    real work[4096], c = 0;
-    CHECK(gemm_work(1, 1, 4, 1) <= 4096, "room");
+    static real work[910000];
+    real c = 0;
+    CHECK(gemm_work(1, 1, 4, 1) <= 910000, "room");
     gemm(&c, gemm_rows(row, 4), gemm_rows(ones, 1), 1, 1, 1, 4, work, 1);
     CHECK(c == R(1.0), "%g", (double)c);
     /* And each step is fused: (1+e)(1-e) - 1 = -e^2 is lost when the product rounds first. */
@@ -149,14 +184,14 @@ static real pixel(const Image *m, int c, int y, int x)
     return y < 0 || y >= H || x < 0 || x >= W ? R(0.0) : (real)m->x[(c * H + y) * W + x] / R(7.0);
 }
 
-static void pack_patches(real *panel, const void *from, int width, int lane0, int lanes, int k0, int depth)
+static void pack_patches(real *panel, const void *from, int step, int lane0, int lanes, int k0, int depth)
 {
-    CHECK(lanes >= 1 && lanes <= width && width <= GEMM_WIDTH_MAX, "lanes %d width %d", lanes, width);
+    CHECK(lanes >= 1 && lanes <= step && lanes <= GEMM_LANES_MAX, "lanes %d step %d", lanes, step);
     CHECK(depth >= 1 && depth <= GEMM_DEPTH && lane0 + lanes <= H * W && k0 + depth <= CIN * TAPS, "depth %d", depth);
     for (int k = 0; k < depth; k++) {
         const int c = (k0 + k) / TAPS, ky = (k0 + k) % TAPS / 3, kx = (k0 + k) % 3;
         for (int l = 0; l < lanes; l++)
-            panel[k * width + l] = pixel(from, c, (lane0 + l) / W + ky - 1, (lane0 + l) % W + kx - 1);
+            panel[k * step + l] = pixel(from, c, (lane0 + l) / W + ky - 1, (lane0 + l) % W + kx - 1);
     }
 }
 
@@ -169,7 +204,7 @@ static void convolution_on_top(void)
     const GemmMat w = matrix(a, COUT, CIN * TAPS, 0, 0);
     for (int o = 0; o < COUT; o++)
         for (int p = 0; p < H * W; p++) c1[o * H * W + p] = (real)o;                                   /* bias */
-    const GemmOperand patches = { pack_patches, &image };
+    const GemmOperand patches = { .pack = pack_patches, .from = &image };
     gemm_packed(c1, gemm_a(&w), patches, H * W, COUT, H * W, CIN * TAPS, work, 1);
     for (int o = 0; o < COUT; o++) {
         for (int y = 0; y < H; y++) {
@@ -189,6 +224,7 @@ int main(void)
 {
     printf("tile: %s\n", gemm_kernel());
     TEST(tiled_equals_plain);
+    TEST(pieces_and_starts);
     TEST(near_the_truth);
     TEST(the_order_is_ascending);
     TEST(what_is_not_finite_stays);

@@ -1,0 +1,60 @@
+/* gemm_tile.h -- the innermost loop of every matrix product: one tile of outputs, in registers
+ *
+ * For gemm.c and attention.c. A panel is a part of an operand with lanes side by side: a (depth, GEMM_MR), b (depth, GEMM_NR).
+ */
+#ifndef SDREF_GEMM_TILE_H
+#define SDREF_GEMM_TILE_H
+
+#include "tensor/real.h"
+
+/* One short file per instruction set defines GEMM_MR, GEMM_NR and a vector of half a tile's row. */
+#if defined(__AVX512F__)
+#include "tensor/gemm_avx512.h"
+#elif defined(__AVX2__) && defined(__FMA__)
+#include "tensor/gemm_avx2.h"
+#else
+enum { GEMM_MR = 4, GEMM_NR = 8 };
+#define GEMM_KERNEL "plain"
+#endif
+
+#ifdef VEC_FMA
+/* c (rows, GEMM_NR), rows c_row apart, += a (depth, rows) b (depth, GEMM_NR), one chain of r_fma per output.
+ * TRAP: rows <= GEMM_MR is a constant where this is called, and the loops over i must unroll, or the accumulators live in memory;
+ * gcc and clang do both at -O2 and above. */
+static inline void gemm_tile(real *c, const real *a, const real *b, ptrdiff_t c_row, int rows, int depth)
+{
+    enum { HALF = GEMM_NR / 2 };
+    Vec left[GEMM_MR], right[GEMM_MR];
+    for (int i = 0; i < rows; i++) {
+        left[i] = VEC_LOAD(c + i * c_row);
+        right[i] = VEC_LOAD(c + i * c_row + HALF);
+    }
+    for (int k = 0; k < depth; k++) {
+        const Vec b0 = VEC_LOAD(b + k * GEMM_NR);
+        const Vec b1 = VEC_LOAD(b + k * GEMM_NR + HALF);
+        for (int i = 0; i < rows; i++) {
+            const Vec ai = VEC_ALL(a[k * rows + i]);
+            left[i] = VEC_FMA(ai, b0, left[i]);
+            right[i] = VEC_FMA(ai, b1, right[i]);
+        }
+    }
+    for (int i = 0; i < rows; i++) {
+        VEC_STORE(c + i * c_row, left[i]);
+        VEC_STORE(c + i * c_row + HALF, right[i]);
+    }
+}
+#else
+static inline void gemm_tile(real *c, const real *a, const real *b, ptrdiff_t c_row, int rows, int depth)
+{
+    real sum[GEMM_MR][GEMM_NR];
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < GEMM_NR; j++) sum[i][j] = c[i * c_row + j];
+    for (int k = 0; k < depth; k++)
+        for (int i = 0; i < rows; i++)
+            for (int j = 0; j < GEMM_NR; j++) sum[i][j] = r_fma(a[k * rows + i], b[k * GEMM_NR + j], sum[i][j]);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < GEMM_NR; j++) c[i * c_row + j] = sum[i][j];
+}
+#endif
+
+#endif
