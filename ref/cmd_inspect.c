@@ -1,11 +1,14 @@
-/* cmd_inspect.c -- sdref inspect FILE|FOLDER: what is in a safetensors file, a run, or a folder of weights
+/* cmd_inspect.c -- sdref inspect FILE|FOLDER: what is in a safetensors file, a run, a model, or a diffusers pipeline, and what of it
+ * is supported
  *
  * min, max and mean are of the values that are no NaN; the mean is a sum in binary64, ascending, over their number. The digest of a
  * tensor is of its bytes as they stand in the file.
  */
 #include "ref/cli.h"
 #include "ref/compare.h"
+#include "ref/pipeline.h"
 #include "ref/run.h"
+#include "ref/scheduler.h"
 #include "tensor/mem.h"
 #include "tensor/sha256.h"
 #include "weights/file.h"
@@ -20,12 +23,13 @@
 static const char *const examples[] = {
     "sdref inspect trace.safetensors",
     "sdref inspect runs/mug",
+    "sdref inspect stable-diffusion-2-1-base",
     "sdref inspect stable-diffusion-2-1-base/unet",
     NULL
 };
 static const Command command = {
-    "inspect", "tensors, types, shapes and digests of a file, a run, a folder of weights", "sdref inspect FILE|FOLDER", examples,
-    NULL, 0, 1, 1, "FILE|FOLDER (safetensors, a run, a folder of weights)",
+    "inspect", "tensors, types, shapes and digests of a file, a run, a model; the parts of a pipeline", "sdref inspect FILE|FOLDER", examples,
+    NULL, 0, 1, 1, "FILE|FOLDER (safetensors, a run, a model, a pipeline)",
 };
 
 /* ---- one tensor ---- */
@@ -207,6 +211,73 @@ static int inspect_weights(StSet *set, const char *folder, Err *err)
     return print_tensors(in_set, set, st_set_count(set), err);
 }
 
+/* Whether the networks here can run it, and if not, which key or tensor is in the way. */
+static void print_support(const char *folder)
+{
+    char path[PATH_BYTES];
+    Err why = { 0 };
+    Model m;
+    if (run_path(path, folder, "config.json", &why) != 0 || !file_exists(path)) return;
+    if (model_open(&m, folder, &why) != 0) {
+        printf("not supported: %s\n", why.msg);
+        return;
+    }
+    printf("supported: a network of kind %s\n", model_kind_name(m.kind));
+    model_close(&m);
+}
+
+/* ---- pipelines ---- */
+
+static double model_values(const Params *p)
+{
+    double n = 0;
+    for (int i = 0; i < params_count(p); i++) n += (double)params_at(p, i)->n;
+    return n;
+}
+
+/* One part of model_index.json: opened as what its class says. */
+static void print_part(const char *folder, const char *part, const char *class)
+{
+    char path[PATH_BYTES], shown[SHOW_ROOM], name[SHOW_ROOM];
+    Err why = { 0 };
+    Model m = { 0 };
+    ScheduleConfig schedule;
+    const int model = strcmp(part, "unet") == 0 || strcmp(part, "vae") == 0 || strncmp(part, "text_encoder", 12) == 0 || strcmp(part, "image_encoder") == 0;
+    printf("  %-16s %-28s ", json_show(name, part), json_show(shown, class));
+    if (run_path(path, folder, part, &why) != 0) printf("not supported: %s\n", why.msg);
+    else if (model && model_open(&m, path, &why) == 0)
+        printf("supported, %.2f M parameters, %s\n", model_values(m.params) / 1e6, params_variant(m.params));
+    else if (strncmp(part, "tokenizer", 9) == 0) {
+        Tokenizer *k = tokenizer_open(path, &why);
+        if (k != NULL) printf("supported, %d tokens\n", tokenizer_size(k));
+        tokenizer_free(k);
+    } else if (strcmp(part, "scheduler") == 0 && scheduler_read(&schedule, path, &why) == 0)
+        printf("supported (sampled with DDIM)\n");
+    else if (!why.set) printf("not used\n");
+    if (why.set) printf("not supported: %s\n", why.msg);
+    model_close(&m);
+}
+
+static int inspect_pipeline(const char *folder, const char *index_path, Err *err)
+{
+    char shown[SHOW_ROOM];
+    Err why = { 0 };
+    Json *index = json_read(index_path, err);
+    if (index == NULL) return -1;
+    const char *class = json_string(json_get(index, "_class_name"));
+    printf("%s: a pipeline, %s\n", folder, class == NULL ? "of no class" : json_show(shown, class));
+    for (const Json *v = json_first(index); v != NULL; v = json_next(v)) {
+        const char *part = json_string(json_at(v, 1));
+        if (part != NULL) print_part(folder, json_key(v), part);
+    }
+    json_free(index);
+    Pipeline *p = pipeline_open(folder, NULL, &why);
+    if (p != NULL) printf("as a prior (--prior): its parts fit each other\n");
+    else printf("as a prior (--prior): refused: %s\n", why.msg);
+    pipeline_free(p);
+    return 0;
+}
+
 /* 1: the folder has a file STEM.*safetensors*, so weights under that stem are meant. */
 static int has_weights(const char *folder, const char *stem)
 {
@@ -225,15 +296,18 @@ static int inspect_folder(const char *folder, Err *err)
     char path[PATH_BYTES];
     if (run_path(path, folder, "run.json", err) != 0) return -1;
     if (file_exists(path)) return inspect_run(folder, err);
+    if (run_path(path, folder, "model_index.json", err) != 0) return -1;
+    if (file_exists(path)) return inspect_pipeline(folder, path, err);
     for (int i = 0; i < 2; i++) {
         if (!has_weights(folder, stems[i])) continue;
         StSet *set = st_set_open(folder, stems[i], err);
         const int status = set == NULL ? -1 : inspect_weights(set, folder, err);
         st_set_close(set);
+        if (status == 0) print_support(folder);
         return status;
     }
-    return err_set(err, "%s: found a folder without run.json, diffusion_pytorch_model.* and model.*, expected a run or a folder of weights",
-                   folder);
+    return err_set(err, "%s: found a folder without run.json, model_index.json, diffusion_pytorch_model.* and model.*, expected a run, a pipeline "
+                   "or a model", folder);
 }
 
 int cmd_inspect(int argc, char *const *argv)

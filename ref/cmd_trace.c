@@ -1,4 +1,4 @@
-/* cmd_trace.c -- sdref trace: one step of an estimator, or one render, with every intermediate, as a trace file
+/* cmd_trace.c -- sdref trace: one step of an estimator, one render, or one run of a network, with every intermediate, as a trace file
  *
  * An estimator's step is taken on the exact prior, at the true image of a prompt. A render is of a random voxel grid, with
  * random cotangents. `sdref verify` accepts what is written here; a backend can start from its in.* tensors.
@@ -7,6 +7,7 @@
 #include "ref/estimator.h"
 #include "ref/record.h"
 #include "ref/run.h"
+#include "ref/trace_network.h"
 #include "render/scene.h"
 #include "tensor/par.h"
 #include "tensor/rng.h"
@@ -19,6 +20,7 @@ static const char *const examples[] = {
     "sdref trace --out sds.safetensors",
     "sdref trace --t 200 --guidance 7.5 --rng torch-cpu --out sds.safetensors",
     "sdref-f64 trace --kind render --out render.safetensors",
+    "sdref trace --network sd21/unet --size 16 --grad input --out sd21/unet.safetensors",
     NULL
 };
 static const char *const kinds[] = { "estimator", "render", NULL };
@@ -26,6 +28,7 @@ static const char *const estimators[] = { "sds", NULL };
 static const char *const weights[] = { "sds", "uniform", "fantasia3d", "sigma/alpha", NULL };
 static const char *const conditions[] = { "posed", "view-lr", "view", "prompt", NULL };
 static const char *const generators[] = { "philox", "torch-cpu", NULL };
+static const char *const grads[] = { "none", "input", "all", NULL };
 static const Option options[] = {
     { "Options", "kind", OPT_CHOICE, OPT_RESULT, "estimator", NULL, "what is traced", 0, 0, kinds },
     { "Options", "out", OPT_STRING, OPT_HOST, NULL, "FILE", "the trace (needed); an older one is replaced", 0, 0, NULL },
@@ -47,6 +50,12 @@ static const Option options[] = {
     { "Render", "width", OPT_INT, OPT_RESULT, "10", "N", "pixels", 1, 1024, NULL },
     { "Render", "samples", OPT_INT, OPT_RESULT, "16", "N", "a ray", 1, 1024, NULL },
     { "Render", "jitter", OPT_FLAG, OPT_RESULT, NULL, NULL, "samples jittered along the ray", 0, 0, NULL },
+    { "Network", "network", OPT_STRING, OPT_RESULT, NULL, "FOLDER", "config.json and weights: what is traced is a run of it", 0, 0, NULL },
+    { "Network", "inputs", OPT_STRING, OPT_RESULT, NULL, "FILE", "tensors in.* (`sdref help trace`); default: drawn from the seed", 0, 0, NULL },
+    { "Network", "batch", OPT_INT, OPT_RESULT, "1", "N", "", 1, 1024, NULL },
+    { "Network", "size", OPT_STRING, OPT_RESULT, NULL, "N|HxW", "of the UNet's input or the image; default: as trained", 0, 0, NULL },
+    { "Network", "tokens", OPT_INT, OPT_RESULT, "77", "N", "of text", 1, 4096, NULL },
+    { "Network", "grad", OPT_CHOICE, OPT_RESULT, "none", NULL, "gradients too: of the input, or of every parameter as well", 0, 0, grads },
 };
 static const Command command = {
     "trace", "one step with every intermediate, as a trace file", "sdref trace --out FILE [options]", examples,
@@ -77,7 +86,7 @@ static int trace_step(Record *r, const Options *o, const Schedule *S, const Deno
     const size_t n = 3 * (size_t)side * (size_t)side;
     const Shape shape = { 4, { 1, 3, side, side } };
     const Trace trace = { record_put, r };
-    Weight weight;
+    TimeWeight weight;
     real *x0 = arena_real(r->arena, n, "x0"), *noise = arena_real(r->arena, n, "noise"), *grad = arena_real(r->arena, n, "grad");
     if (err->set || weight_parse(&weight, weights[opt_choice(o, "weight")], err) != 0) return -1;
     if (world_truth(x0, NULL, object, colour, view, side, side, err) != 0) return -1;
@@ -195,6 +204,27 @@ static int trace_render(Record *r, const Options *o, Err *err)
     return status;
 }
 
+/* "64" or "48x80". */
+static int read_size(TraceNetwork *c, const char *text, Err *err)
+{
+    char tail;
+    const int n = sscanf(text, "%dx%d%c", &c->height, &c->width, &tail);
+    if (n == 1 && strchr(text, 'x') == NULL) c->width = c->height;
+    if (!((n == 1 && strspn(text, "0123456789") == strlen(text)) || n == 2) || c->height < 1 || c->width < 1 || c->height > 65536 || c->width > 65536)
+        return err_set(err, "--size: found '%.40s', expected pixels such as 64 or 48x80", text);
+    return 0;
+}
+
+static int trace_of_network(Record *r, const Options *o, const char *path, Err *err)
+{
+    TraceNetwork c = {
+        .folder = opt_string(o, "network"), .inputs = opt_string(o, "inputs"), .seed = opt_uint64(o, "seed"), .batch = opt_int(o, "batch"),
+        .tokens = opt_int(o, "tokens"), .t = opt_given(o, "t") ? opt_int(o, "t") : -1, .grad = (TraceGrad)opt_choice(o, "grad"),
+    };
+    if (opt_has(o, "size") && read_size(&c, opt_string(o, "size"), err) != 0) return -1;
+    return trace_network(r, &c, path, err);
+}
+
 int cmd_trace(int argc, char *const *argv)
 {
     int code;
@@ -205,8 +235,10 @@ int cmd_trace(int argc, char *const *argv)
     const char *path = opt_string(o, "out");
     if (opt_has(o, "threads")) par_threads_set(opt_int(o, "threads"));
     int status = path == NULL ? err_set(&err, "--out: none found, expected a file for the trace, such as sds.safetensors") : 0;
-    if (status == 0) status = record_open(&r, kinds[opt_choice(o, "kind")], &err);
-    if (status == 0) status = opt_choice(o, "kind") == 0 ? trace_estimator(&r, o, &err) : trace_render(&r, o, &err);
+    const int network = opt_has(o, "network");
+    if (status == 0 && network) status = trace_of_network(&r, o, path, &err);
+    if (status == 0 && !network) status = record_open(&r, kinds[opt_choice(o, "kind")], &err);
+    if (status == 0 && !network) status = opt_choice(o, "kind") == 0 ? trace_estimator(&r, o, &err) : trace_render(&r, o, &err);
     if (status == 0) status = record_write(&r, path, &err);
     record_close(&r);
     opt_free(o);

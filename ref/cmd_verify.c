@@ -3,6 +3,7 @@
 #include "ref/verify.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char *const examples[] = {
     "sdref verify trace.safetensors",
@@ -17,24 +18,22 @@ static const Command command = {
     options, 1, 1, -1, "TRACE (`sdref help trace` says what is in one)",
 };
 
-static void print_row(const Row *row)
+static void print_row(const Row *row, int width)
 {
     static const char *const kinds[] = { "", "taken from the file", "not in the file: ours", "unknown: not checked" };
     if (row->kind != ROW_CHECKED) {
-        printf("%-6s %-16s %-5s %s\n", row->ok ? "-" : "WRONG", row->name, row->kind == ROW_OURS ? "" : st_dtype_name(row->dtype), kinds[row->kind]);
+        printf("%-6s %-*s %-5s %s\n", row->ok ? "-" : "WRONG", width, row->name, row->kind == ROW_OURS ? "" : st_dtype_name(row->dtype), kinds[row->kind]);
         return;
     }
-    printf("%-6s %-16s %-5s %12.3e %12.3e   %.0e %.0e", row->ok ? "ok" : "WRONG", row->name, st_dtype_name(row->dtype), row->accumulated,
+    printf("%-6s %-*s %-5s %12.3e %12.3e   %.0e %.0e", row->ok ? "ok" : "WRONG", width, row->name, st_dtype_name(row->dtype), row->accumulated,
            row->local, row->bar.accumulated, row->bar.local);
     if (!row->ok) printf("   worst at %lld of %s", (long long)row->worst, row->shape);
     printf("\n");
 }
 
-static void print_report(const char *path, const Report *r)
+/* The last line: what is wrong first, and what was right until then. */
+static void print_verdict(const Report *r)
 {
-    printf("%s: %s\n       %-16s %-5s %12s %12s   bars\n", path, r->kind, "tensor", "type", "accumulated", "local");
-    for (int i = 0; i < r->count; i++) print_row(&r->rows[i]);
-    if (r->notes[0] != 0) printf("note: %s\n", r->notes);
     if (r->failed == 0) {
         printf("fine: %d tensors recomputed, all within their bars\n", r->checked);
         return;
@@ -43,13 +42,26 @@ static void print_report(const char *path, const Report *r)
         printf("short: %d tensors of the file are unknown and were not checked\n", r->failed);
         return;
     }
-    const Row *row = &r->rows[r->culprit];
-    if (!(row->local <= row->bar.local))
-        printf("short: '%s' is the first that is wrong by itself (local error %.3e, bar %.0e); %d of %d beyond their bars\n", row->name,
-               row->local, row->bar.local, r->failed, r->checked);
-    else
-        printf("short: every step is right by itself; errors add up first in '%s' (%.3e, bar %.0e); %d of %d beyond their bars\n", row->name,
-               row->accumulated, row->bar.accumulated, r->failed, r->checked);
+    const Row *row = &r->rows[r->culprit], *nearest = &r->rows[r->nearest];
+    if (!(row->local <= row->bar.local)) {
+        printf("short: '%s' is the first that is wrong by itself (local error %.3e, bar %.0e)", row->name, row->local, row->bar.local);
+        if (r->before >= 0) printf("; all before it are right by themselves, up to '%s'", r->rows[r->before].name);
+    } else
+        printf("short: every step is right by itself, nearest to its bar '%s' (local error %.3e, bar %.0e); errors add up first in '%s' (%.3e, bar %.0e)",
+               nearest->name, nearest->local, nearest->bar.local, row->name, row->accumulated, row->bar.accumulated);
+    printf("; %d of %d beyond their bars\n", r->failed, r->checked);
+}
+
+static void print_report(const char *path, const Report *r)
+{
+    int width = 16;
+    for (int i = 0; i < r->count; i++)
+        if ((int)strlen(r->rows[i].name) > width) width = (int)strlen(r->rows[i].name);
+    printf("%s: %s\n       %-*s %-5s %12s %12s   bars\n", path, r->kind, width, "tensor", "type", "accumulated", "local");
+    for (int i = 0; i < r->count; i++) print_row(&r->rows[i], width);
+    if (r->unsaid > 0) printf("note: %d outputs of modules are not in the file\n", r->unsaid);
+    if (r->notes[0] != 0) printf("note: %s\n", r->notes);
+    print_verdict(r);
 }
 
 int cmd_verify(int argc, char *const *argv)

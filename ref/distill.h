@@ -31,7 +31,7 @@ typedef struct DistillConfig {
     real lr, lr_end;
     TimestepPolicy timesteps;
     real guidance;
-    Weight weight;
+    TimeWeight weight;
 } DistillConfig;
 
 typedef struct Distill {

@@ -19,7 +19,7 @@
 #include "sampler/denoiser.h"
 #include "sampler/schedule.h"
 
-typedef enum { WEIGHT_SDS, WEIGHT_UNIFORM, WEIGHT_FANTASIA3D, WEIGHT_RATIO } Weight;
+typedef enum { WEIGHT_SDS, WEIGHT_UNIFORM, WEIGHT_FANTASIA3D, WEIGHT_RATIO } TimeWeight;
 
 typedef struct Estimate {         /* borrowed, all of it */
     const Schedule *S;
@@ -34,14 +34,14 @@ size_t estimate_n(const Estimate *k);                                 /* C H W *
 Shape  estimate_shape(const Estimate *k);                             /* (1,C,H,W) */
 
 /* w(t): sds 1 - abar = sigma^2; uniform 1; fantasia3d alpha (1 - abar); sigma/alpha r. */
-real weight_at(Weight weight, const Schedule *S, int t);
-int  weight_parse(Weight *weight, const char *name, Err *err);        /* "sds" "uniform" "fantasia3d" "sigma/alpha" */
+real weight_at(TimeWeight weight, const Schedule *S, int t);
+int  weight_parse(TimeWeight *weight, const char *name, Err *err);        /* "sds" "uniform" "fantasia3d" "sigma/alpha" */
 
 /* guidance.c: classifier-free guidance. eps (n) = e_uncond + s (e_cond - e_uncond)                    [CFG22]
  * s = 1 is the conditional prediction itself: the unconditional one is then not asked for, nor traced. */
 int guided_eps(real *eps, const real *xt, int t, real guidance, const Estimate *k);
 
 /* sds.c: score distillation sampling. grad, x0, noise: (n). 0, or -1 with k->err set. */
-int sds_grad(real *grad, const real *x0, const real *noise, int t, real guidance, Weight weight, const Estimate *k);
+int sds_grad(real *grad, const real *x0, const real *noise, int t, real guidance, TimeWeight weight, const Estimate *k);
 
 #endif

@@ -15,17 +15,17 @@ Shape estimate_shape(const Estimate *k) { return (Shape){ 4, { 1, k->D->channels
 
 static const char *const weight_names[] = { "sds", "uniform", "fantasia3d", "sigma/alpha" };
 
-int weight_parse(Weight *weight, const char *name, Err *err)
+int weight_parse(TimeWeight *weight, const char *name, Err *err)
 {
     for (int i = 0; i < 4; i++)
         if (strcmp(name, weight_names[i]) == 0) {
-            *weight = (Weight)i;
+            *weight = (TimeWeight)i;
             return 0;
         }
     return err_set(err, "weight: found '%s', expected sds, uniform, fantasia3d or sigma/alpha", name);
 }
 
-real weight_at(Weight weight, const Schedule *S, int t)
+real weight_at(TimeWeight weight, const Schedule *S, int t)
 {
     const double abar = sched_abar64(S, t);
     switch (weight) {                                       /* in binary64, rounded once */

@@ -13,10 +13,12 @@ typedef struct { const char *name, *summary; CommandMain *run; } Entry;
 static const Entry entries[] = {
     { "distill", "a prompt goes in, a 3-D object comes out", cmd_distill },
     { "render", "turntable, sheets and depth of a run", cmd_render },
+    { "sample", "images of a prompt, sampled from a prior", cmd_sample },
     { "verify", "recompute a trace and name the first tensor that is wrong", cmd_verify },
     { "compare", "two files, tensor by tensor", cmd_compare },
     { "trace", "one step with every intermediate, as a trace file", cmd_trace },
     { "inspect", "tensors, types, shapes and digests of a file", cmd_inspect },
+    { "init", "a model of random weights for a config.json", cmd_init },
     { "selftest", "digests of this machine beside the published ones", cmd_selftest },
 };
 enum { ENTRIES = sizeof entries / sizeof entries[0] };

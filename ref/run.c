@@ -105,7 +105,7 @@ static int config_read(DistillConfig *c, const Options *o, Err *err)
             .max_late = 0.5, .share = 0.2,                         /* two-stage, as VSD: 5000 of 25000 steps */
         },
         .guidance = opt_real(o, "guidance") + (opt_choice(o, "cfg-convention") == 1 ? R(1.0) : R(0.0)),
-        .weight = (Weight)opt_choice(o, "weight"),
+        .weight = (TimeWeight)opt_choice(o, "weight"),
     };
     world_background(c->background);
     if (view_range_check(&c->range, err) != 0) return -1;

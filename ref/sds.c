@@ -11,7 +11,7 @@
  */
 #include "ref/estimator.h"
 
-int sds_grad(real *grad, const real *x0, const real *noise, int t, real guidance, Weight weight, const Estimate *k)
+int sds_grad(real *grad, const real *x0, const real *noise, int t, real guidance, TimeWeight weight, const Estimate *k)
 {
     const size_t n = estimate_n(k);
     const Shape shape = estimate_shape(k);

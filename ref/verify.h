@@ -3,6 +3,10 @@
  * Every result is recomputed twice: *accumulated* from the inputs alone, and *locally*, where the run continues from the
  * file's own tensors, so that each step is judged on what that backend fed it. The first tensor whose local error is out of line
  * is the culprit; later ones may only have inherited it.
+ * A network is recomputed a third time, locally, with every module's output moved by a random rounding of the type that the
+ * backend computed in. How far a tensor moves is its *noise*: what rounding alone is worth there. The local bar of a module
+ * is a multiple of that, so that a wrong epsilon stands out where rounding is quiet, and a module that amplifies
+ * rounding is not blamed.
  * Error: relative L2, |ours - file| / max(|file|, c |p|) (see Combines in vocabulary.h). NaN is out of line.
  */
 #ifndef SDREF_REF_VERIFY_H
@@ -12,16 +16,20 @@
 
 typedef enum {
     ROW_CHECKED,      /* recomputed and compared */
-    ROW_GIVEN,        /* taken from the file: this program has no network that could recompute it */
+    ROW_GIVEN,        /* taken from the file, which names no network that could recompute it */
     ROW_OURS,         /* the file lacks it: taken from our own run */
     ROW_UNKNOWN       /* in the file, but not in the vocabulary of this trace: not checked, and that is a failure */
 } RowKind;
 
 typedef struct Row {
-    char name[96], shape[64];
+    char name[192], shape[64];
     StDtype dtype;
     RowKind kind;
     double accumulated, local;      /* relative L2 */
+    double noise;                   /* relative L2; 0: not measured */
+    real *ours;                     /* of the local pass, until the noise is measured; owned by the report */
+    int misfit;                     /* the last output under this name has another number of values than the file's */
+    int calls, seen;                /* a module may run several times under one name: the file has its last output */
     Bar bar;
     int64_t worst;                  /* index of the largest local gap */
     int ok;
@@ -32,7 +40,11 @@ typedef struct Report {
     int count, room;
     char kind[32], notes[512];      /* what a reader should know: unknown metadata, no network; "; " between */
     int checked, failed;
+    StDtype dtype;                  /* the coarsest type among the results: what the backend computed in */
     int culprit;                    /* first row with its local error beyond the bar, else the first with the accumulated one, else -1 */
+    int nearest;                    /* the row whose local error is the largest share of its bar */
+    int before;                     /* the last row before the culprit that was checked and is fine by itself, or -1 */
+    int unsaid;                     /* modules that ran and that the file does not have */
 } Report;
 
 /* tolerance > 0 replaces every bar. -1: err says why the file cannot be judged. */

@@ -1,4 +1,5 @@
-/* verify_estimator.c -- traces of kind estimator: one step, its predictions taken from the file */
+/* verify_estimator.c -- traces of kind estimator: one step; its predictions by the network that the file names, or taken from the file */
+#include "nn/model.h"
 #include "ref/estimator.h"
 #include "ref/verify_internal.h"
 #include "tensor/mem.h"
@@ -21,6 +22,64 @@ static int recorded_predict(void *self, real *eps, const real *xt, int t, const 
     memcpy(eps, v, r->n * sizeof(real));
     mem_free(v);
     return check_given(r->check, name, err);
+}
+
+/* A denoiser that asks the network, with the file's embeddings. */
+typedef struct Asked { Check *check; Model m; Tape *tape; Err err; int C, h, w; } Asked;
+
+static Tensor *embedding(Asked *a, CondKind kind, Err *err)
+{
+    static const char *const names[] = { [COND_TEXT] = "in.embed.cond", [COND_NULL] = "in.embed.uncond", [COND_NEGATIVE] = "in.embed.negative" };
+    char shape[ST_SHAPE_ROOM];
+    const StTensor *t = st_find(a->check->file, names[kind]);
+    real *v = check_read(a->check, names[kind], 0, err);
+    if (v == NULL) return NULL;
+    Tensor *e = t->ndim != 3 ? NULL : tensor_new(a->tape, (Shape){ 3, { t->dim[0], t->dim[1], t->dim[2] } }, 0, names[kind]);
+    if (e != NULL) memcpy(e->v, v, e->n * sizeof *v);
+    else err_set(err, "%s: tensor '%s' is %s, expected (1,L,E)", st_path(a->check->file), names[kind], st_shape(shape, t));
+    mem_free(v);
+    return e;
+}
+
+static int asked_predict(void *self, real *eps, const real *xt, int t, const Cond *cond, Err *err)
+{
+    Asked *a = self;
+    const double timestep = t;
+    const size_t mark = tape_mark(a->tape);
+    Net n;
+    net_begin(&n, a->tape, a->m.params, &a->err);
+    UNetInput in = { .sample = tensor_new(a->tape, (Shape){ 4, { 1, a->C, a->h, a->w } }, 0, "x_t"), .timestep = &timestep };
+    if (in.sample != NULL) memcpy(in.sample->v, xt, in.sample->n * sizeof *xt);
+    if (a->m.unet->config.uses_text) {
+        in.encoder_hidden_states = embedding(a, cond->kind, err);
+        if (in.encoder_hidden_states == NULL) return -1;
+    }
+    const Tensor *y = unet_forward(&n, a->m.unet, &in);
+    if (y == NULL) return err_set(err, "%s: %s", st_path(a->check->file), a->err.msg);
+    memcpy(eps, y->v, in.sample->n * sizeof *eps);
+    tape_rewind(a->tape, mark);
+    return 0;
+}
+
+/* The network of the file: 0 when it names none. */
+static int ask(Asked *a, Check *c, const StTensor *x, Err *err)
+{
+    char folder[1024];
+    *a = (Asked){ .check = c, .C = (int)x->dim[1], .h = (int)x->dim[2], .w = (int)x->dim[3] };
+    if (st_meta(c->file, "network") == NULL) return 0;
+    if (check_network(folder, sizeof folder, c, err) != 0 || model_open(&a->m, folder, err) != 0) return -1;
+    if (a->m.kind != MODEL_UNET || a->m.unet->config.in_channels != a->C || a->m.unet->config.out_channels < a->C)
+        return err_set(err, "%s: expected a UNet that takes and gives the %d channels of in.x0", folder, a->C);
+    a->tape = tape_new(&a->err);
+    if (a->tape == NULL) return err_set(err, "%s", a->err.msg);
+    tape_recording(a->tape, 0);
+    return 1;
+}
+
+static void ask_end(Asked *a)
+{
+    tape_free(a->tape);
+    model_close(&a->m);
 }
 
 static Schedule *read_schedule(const Check *c, Err *err)
@@ -57,7 +116,7 @@ static int same_but_for_spaces(const char *a, const char *b)
     }
 }
 
-typedef struct Sds { int t; real guidance; Weight weight; } Sds;
+typedef struct Sds { int t; real guidance; TimeWeight weight; } Sds;
 
 static int read_sds(Sds *p, const Check *c, const Schedule *S, Err *err)
 {
@@ -100,13 +159,20 @@ static int one_step(Check *c, const Schedule *S, Arena *arena, Err *err)
     int status = noise == NULL || grad == NULL ? -1 : 0;
     if (status == 0) {
         Recorded recorded = { c, n };
-        const Denoiser D = { (int)x->dim[1], (int)x->dim[2], (int)x->dim[3], recorded_predict, &recorded };
+        Asked asked;
+        const int asks = ask(&asked, c, x, err);
+        Denoiser D = { (int)x->dim[1], (int)x->dim[2], (int)x->dim[3], recorded_predict, &recorded };
+        if (asks > 0) {
+            D.predict = asked_predict;
+            D.self = &asked;
+        }
         const Trace trace = { check_put, c };
         const Estimate k = { .S = S, .D = &D, .arena = arena, .trace = &trace, .err = err };
         set_scales(c, &p, S, n, err);
-        status = err->set ? -1 : sds_grad(grad, x0, noise, p.t, p.guidance, p.weight, &k);
+        status = asks < 0 || err->set ? -1 : sds_grad(grad, x0, noise, p.t, p.guidance, p.weight, &k);
         /* At guidance 1 nobody asks for it. */
         if (status == 0 && p.guidance == R(1.0) && check_has(c, "eps_uncond")) status = check_given(c, "eps_uncond", err);
+        ask_end(&asked);
     }
     mem_free(x0);
     mem_free(noise);

@@ -1,16 +1,18 @@
-/* verify_internal.h -- what verify.c gives to the kinds of trace: verify_render.c, verify_estimator.c */
+/* verify_internal.h -- what verify.c gives to the kinds of trace: verify_render.c, verify_estimator.c, verify_network.c */
 #ifndef SDREF_REF_VERIFY_INTERNAL_H
 #define SDREF_REF_VERIFY_INTERNAL_H
 
 #include "ref/trace.h"
 #include "ref/verify.h"
 
+typedef enum { PASS_ACCUMULATED, PASS_LOCAL, PASS_NOISE } Pass;
+
 typedef struct Check {
     const StFile *file;
-    const char *trace;              /* "render", "estimator" */
+    const char *trace;              /* "render", "estimator", "unet" ... */
     Report *report;
-    double tolerance;
-    int local;                      /* the second pass: results are replaced by the file's own */
+    Pass pass;                      /* from the second on results are replaced by the file's own */
+    int heard;                      /* results put in this pass */
     double scale[4];                /* c |p| by Combines */
 } Check;
 
@@ -26,7 +28,11 @@ int   meta_number(double *out, const Check *c, const char *key, Err *err);      
 int   meta_whole(int *out, const Check *c, const char *key, int lo, int hi, Err *err);
 const char *meta_text(const Check *c, const char *key, Err *err);                  /* NULL: absent */
 
+/* The folder of the file's network: metadata `network`, relative to the file. */
+int check_network(char *out, size_t cap, const Check *c, Err *err);
+
 int verify_render(Check *c, Err *err);                    /* one pass each */
 int verify_estimator(Check *c, Err *err);
+int verify_network(Check *c, Err *err);
 
 #endif

@@ -5,7 +5,7 @@
 
 static const Word words[] = {
     { "", WORD_META, "format", "", "sdref-trace-1", 0, 0 },
-    { "", WORD_META, "kind", "", "render or estimator", 0, 0 },
+    { "", WORD_META, "kind", "", "render, estimator, unet, vae, taesd or clip", 0, 0 },
     { "", WORD_META, "made_with", "", "free text", 0, 0 },
 
     { "render", WORD_META, "field", "", "voxel", 0, 0 },
@@ -53,13 +53,72 @@ static const Word words[] = {
     { "estimator", WORD_RESULT, "w", "(1)", "weight w(t)", 0, FAMILY_ESTIMATOR },
     { "estimator", WORD_RESULT, "grad", "(1,C,H,W)", "d/dx0 of one view, weight included", COMBINES_WEIGHT, FAMILY_ESTIMATOR },
     { "estimator", WORD_RESULT, "x0_hat", "(1,C,H,W)", "(x_t - sigma_t eps_cfg) / alpha_t", COMBINES_RATIO, FAMILY_ESTIMATOR },
+
+    { "unet", WORD_META, "network", "", "folder of the network, relative to the file", 0, 0 },
+    { "unet", WORD_INPUT, "in.sample", "(B,C,H,W)", "x_t", 0, 0 },
+    { "unet", WORD_INPUT, "in.timestep", "(B)", "whole or not", 0, 0 },
+    { "unet", WORD_INPUT, "in.encoder_hidden_states", "(B,L,E)", "text states, before any projection", 0, 0 },
+    { "unet", WORD_INPUT, "in.class_labels", "(B) or (B,D)", "class_embed_type", 0, 0 },
+    { "unet", WORD_INPUT, "in.text_embeds", "(B,D)", "addition_embed_type text_time, text_image", 0, 0 },
+    { "unet", WORD_INPUT, "in.time_ids", "(B,6)", "addition_embed_type text_time", 0, 0 },
+    { "unet", WORD_INPUT, "in.image_embeds", "(B,D)", "image kinds of embeddings", 0, 0 },
+    { "unet", WORD_INPUT, "in.timestep_cond", "(B,D)", "time_cond_proj_dim", 0, 0 },
+    { "unet", WORD_INPUT, "in.cotangent", "(B,C',H,W)", "asks for gradients of <cotangent, out.sample>", 0, 0 },
+    { "unet", WORD_RESULT, "act.*", "", "output of that module (the first, if several)", 0, FAMILY_NETWORK },
+    { "unet", WORD_RESULT, "out.sample", "(B,C',H,W)", "what the network puts out", 0, FAMILY_NETWORK },
+    { "unet", WORD_RESULT, "out.grad_sample", "(B,C,H,W)", "", 0, FAMILY_GRADIENT },
+    { "unet", WORD_RESULT, "out.grad.*", "", "gradient of that parameter", 0, FAMILY_GRADIENT },
+
+    { "vae", WORD_META, "network", "", "folder of the network, relative to the file", 0, 0 },
+    { "vae", WORD_INPUT, "in.image", "(B,3,H,W)", "in [-1,1]", 0, 0 },
+    { "vae", WORD_INPUT, "in.latent", "(B,C,h,w)", "not scaled", 0, 0 },
+    { "vae", WORD_INPUT, "in.cotangent_mean", "(B,C,h,w)", "asks for out.grad_image", 0, 0 },
+    { "vae", WORD_INPUT, "in.cotangent_image", "(B,3,H,W)", "asks for out.grad_latent", 0, 0 },
+    { "vae", WORD_RESULT, "act.*", "", "output of that module", 0, FAMILY_NETWORK },
+    { "vae", WORD_RESULT, "out.mean", "(B,C,h,w)", "of the posterior of in.image", 0, FAMILY_NETWORK },
+    { "vae", WORD_RESULT, "out.logvar", "(B,C,h,w)", "", 0, FAMILY_NETWORK },
+    { "vae", WORD_RESULT, "out.grad_image", "(B,3,H,W)", "of <cotangent_mean, mean>", 0, FAMILY_GRADIENT },
+    { "vae", WORD_RESULT, "out.image", "(B,3,H,W)", "decoded from in.latent", 0, FAMILY_NETWORK },
+    { "vae", WORD_RESULT, "out.grad_latent", "(B,C,h,w)", "of <cotangent_image, image>", 0, FAMILY_GRADIENT },
+    { "vae", WORD_RESULT, "out.grad.*", "", "gradient of that parameter", 0, FAMILY_GRADIENT },
+
+    { "taesd", WORD_META, "network", "", "folder of the network, relative to the file", 0, 0 },
+    { "taesd", WORD_INPUT, "in.image", "(B,3,H,W)", "in [-1,1]", 0, 0 },
+    { "taesd", WORD_INPUT, "in.latent", "(B,4,h,w)", "", 0, 0 },
+    { "taesd", WORD_INPUT, "in.cotangent_latent", "(B,4,h,w)", "asks for out.grad_image", 0, 0 },
+    { "taesd", WORD_INPUT, "in.cotangent_image", "(B,3,H,W)", "asks for out.grad_latent", 0, 0 },
+    { "taesd", WORD_RESULT, "act.*", "", "output of that module", 0, FAMILY_NETWORK },
+    { "taesd", WORD_RESULT, "out.latent", "(B,4,h,w)", "encoded from in.image", 0, FAMILY_NETWORK },
+    { "taesd", WORD_RESULT, "out.grad_image", "(B,3,H,W)", "", 0, FAMILY_GRADIENT },
+    { "taesd", WORD_RESULT, "out.image", "(B,3,H,W)", "decoded from in.latent", 0, FAMILY_NETWORK },
+    { "taesd", WORD_RESULT, "out.grad_latent", "(B,4,h,w)", "", 0, FAMILY_GRADIENT },
+    { "taesd", WORD_RESULT, "out.grad.*", "", "gradient of that parameter", 0, FAMILY_GRADIENT },
+
+    { "clip", WORD_META, "network", "", "folder of the network, relative to the file", 0, 0 },
+    { "clip", WORD_INPUT, "in.input_ids", "(B,T)", "tokens", 0, 0 },
+    { "clip", WORD_INPUT, "in.pixel_values", "(B,3,S,S)", "normalised", 0, 0 },
+    { "clip", WORD_INPUT, "in.cotangent_image_embeds", "(B,P)", "asks for out.grad_pixel_values", 0, 0 },
+    { "clip", WORD_RESULT, "act.*", "", "output of that module", 0, FAMILY_NETWORK },
+    { "clip", WORD_RESULT, "out.text.last_hidden_state", "(B,T,C)", "after the final norm", 0, FAMILY_NETWORK },
+    { "clip", WORD_RESULT, "out.text.pooler_output", "(B,C)", "at the end token", 0, FAMILY_NETWORK },
+    { "clip", WORD_RESULT, "out.text_embeds", "(B,P)", "projected, not normalised", 0, FAMILY_NETWORK },
+    { "clip", WORD_RESULT, "out.vision.pooler_output", "(B,C)", "class token after the final norm", 0, FAMILY_NETWORK },
+    { "clip", WORD_RESULT, "out.image_embeds", "(B,P)", "projected, not normalised", 0, FAMILY_NETWORK },
+    { "clip", WORD_RESULT, "out.grad_pixel_values", "(B,3,S,S)", "", 0, FAMILY_GRADIENT },
+    { "clip", WORD_RESULT, "out.grad.*", "", "gradient of that parameter", 0, FAMILY_GRADIENT },
 };
 enum { WORDS = sizeof words / sizeof words[0] };
+
+static int is_named(const Word *word, const char *name)
+{
+    const size_t n = strlen(word->name);
+    return word->name[n - 1] == '*' ? strncmp(word->name, name, n - 1) == 0 : strcmp(word->name, name) == 0;
+}
 
 const Word *vocabulary_find(const char *trace, WordKind kind, const char *name)
 {
     for (int i = 0; i < WORDS; i++)
-        if (words[i].kind == kind && strcmp(words[i].name, name) == 0 && (words[i].trace[0] == 0 || strcmp(words[i].trace, trace) == 0))
+        if (words[i].kind == kind && is_named(&words[i], name) && (words[i].trace[0] == 0 || strcmp(words[i].trace, trace) == 0))
             return &words[i];
     return NULL;
 }
@@ -67,10 +126,10 @@ const Word *vocabulary_find(const char *trace, WordKind kind, const char *name)
 void vocabulary_print(FILE *out)
 {
     static const char *const heading[] = { "metadata (all values are strings)", "inputs", "results, in the order of computation" };
-    static const char *const traces[] = { "", "render", "estimator" };
+    static const char *const traces[] = { "", "render", "estimator", "unet", "vae", "taesd", "clip" };
     fprintf(out, "A trace is a safetensors file: tensors in.* are inputs, every other tensor is a result that `sdref verify`\n"
                  "recomputes. Results may be left out.\n");
-    for (int t = 0; t < 3; t++) {
+    for (int t = 0; t < (int)(sizeof traces / sizeof traces[0]); t++) {
         fprintf(out, "\n%s\n", t == 0 ? "every trace" : traces[t]);
         for (int kind = 0; kind < 3; kind++) {
             int shown = 0;
@@ -88,9 +147,9 @@ int bar_for(Bar *bar, StDtype dtype, Family family)
 {
     /* F64 is the truth that both programs are held to: golden/README, "Bars". The others judge a backend that computed in that type. */
 #ifdef SDREF_F64
-    static const double f64[] = { [FAMILY_RENDER] = 1e-10, [FAMILY_GRADIENT] = 1e-10, [FAMILY_ESTIMATOR] = 1e-10 };
+    static const double f64[] = { [FAMILY_RENDER] = 1e-10, [FAMILY_GRADIENT] = 1e-10, [FAMILY_ESTIMATOR] = 1e-10, [FAMILY_NETWORK] = 1e-10 };
 #else
-    static const double f64[] = { [FAMILY_RENDER] = 5e-6, [FAMILY_GRADIENT] = 3e-5, [FAMILY_ESTIMATOR] = 1e-5 };
+    static const double f64[] = { [FAMILY_RENDER] = 5e-6, [FAMILY_GRADIENT] = 3e-5, [FAMILY_ESTIMATOR] = 1e-5, [FAMILY_NETWORK] = 5e-6 };
 #endif
     switch (dtype) {
     case ST_F64:  *bar = (Bar){ f64[family], f64[family] }; return 0;

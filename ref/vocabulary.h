@@ -15,12 +15,12 @@ typedef enum { WORD_META, WORD_INPUT, WORD_RESULT } WordKind;
  * prediction or noise in it and c the factor it enters with. */
 typedef enum { COMBINES_NOTHING, COMBINES_GUIDANCE, COMBINES_WEIGHT, COMBINES_RATIO } Combines;
 /* Families of bars. */
-typedef enum { FAMILY_RENDER, FAMILY_GRADIENT, FAMILY_ESTIMATOR } Family;
+typedef enum { FAMILY_RENDER, FAMILY_GRADIENT, FAMILY_ESTIMATOR, FAMILY_NETWORK } Family;
 
 typedef struct Word {
-    const char *trace;              /* "render", "estimator", or "" for every trace */
+    const char *trace;              /* "render", "estimator", "unet" ..., or "" for every trace */
     WordKind kind;
-    const char *name, *shape, *meaning;
+    const char *name, *shape, *meaning;    /* a name that ends in * stands for all that begin so */
     Combines combines;
     Family family;
 } Word;

@@ -24,7 +24,8 @@ ScheduleConfig schedule_config_default(void)
     return (ScheduleConfig){ .num_train_timesteps = 1000, .beta_start = 1e-4, .beta_end = 0.02,
                              .beta_schedule = BETA_LINEAR, .prediction_type = PREDICT_EPSILON,
                              .timestep_spacing = SPACING_LEADING, .steps_offset = 0, .set_alpha_to_one = 1,
-                             .clip_sample = 1, .clip_sample_range = 1.0, .variance_type = VARIANCE_FIXED_SMALL };
+                             .clip_sample = 1, .clip_sample_range = 1.0, .dynamic_thresholding_ratio = 0.995, .sample_max_value = 1.0,
+                             .variance_type = VARIANCE_FIXED_SMALL };
 }
 
 ScheduleConfig schedule_config_sd(void)
@@ -70,6 +71,10 @@ static int config_check(const ScheduleConfig *c, int T, Err *err)
 {
     if (T < 1 || T > T_MAX) return err_set(err, "num_train_timesteps %d: expected 1..%d", T, T_MAX);
     if (c->steps_offset < 0) return err_set(err, "steps_offset %d: expected 0 or more", c->steps_offset);
+    if (c->thresholding && !(c->dynamic_thresholding_ratio >= 0.0 && c->dynamic_thresholding_ratio <= 1.0))
+        return err_set(err, "dynamic_thresholding_ratio %g: expected 0 to 1", c->dynamic_thresholding_ratio);
+    if (c->thresholding && !(c->sample_max_value >= 1.0 && isfinite(c->sample_max_value)))
+        return err_set(err, "sample_max_value %g: expected 1 or more, and finite", c->sample_max_value);
     if (!(c->clip_sample_range > 0.0 && isfinite(c->clip_sample_range)))
         return err_set(err, "clip_sample_range %g: expected above 0 and finite", c->clip_sample_range);
     return 0;

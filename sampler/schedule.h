@@ -31,6 +31,8 @@ typedef struct ScheduleConfig {        /* fields are the keys of the file, of th
     int          set_alpha_to_one;     /* DDIM below t = 0: abar is 1, else abar_0 */
     int          clip_sample;          /* clamp the predicted x0 to +-clip_sample_range */
     double       clip_sample_range;
+    int          thresholding;         /* instead: dynamic thresholding of the predicted x0 [IMAGEN22 Sec.2.3], see step.h */
+    double       dynamic_thresholding_ratio, sample_max_value;
     Variance     variance_type;        /* of a DDPM step */
 } ScheduleConfig;
 
@@ -42,7 +44,7 @@ typedef struct Schedule {              /* read-only once made */
 } Schedule;
 
 /* The keys a file may leave out, as diffusers' DDIMScheduler fills them: T 1000, linear 1e-4..0.02, epsilon, leading,
- * offset 0, set_alpha_to_one 1, clip_sample 1 at 1, fixed_small. */
+ * offset 0, set_alpha_to_one 1, clip_sample 1 at 1, no thresholding (ratio 0.995, at most 1), fixed_small. */
 ScheduleConfig schedule_config_default(void);
 /* Stable Diffusion's: scaled_linear 0.00085..0.012, offset 1, set_alpha_to_one 0, clip_sample 0, else the default. */
 ScheduleConfig schedule_config_sd(void);

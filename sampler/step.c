@@ -6,6 +6,8 @@
  */
 #include "sampler/step.h"
 
+#include <string.h>
+
 void diffuse(real *xt, const real *x0, const real *eps, const Schedule *S, int t, size_t n)
 {
     const real at = sched_alpha(S, t), st = sched_sigma(S, t);
@@ -90,11 +92,40 @@ int inference_prev(const Schedule *S, int t, int n)
     return t - S->T / n;
 }
 
-static real clip(real x, const ScheduleConfig *c)
+/* The k-th smallest of |x0_i|, k from 0: its bits are found from the highest down, counting the values below each guess. */
+static real kth_clean(size_t k, const real *xt, const real *out, Prediction kind, real at, real st, size_t n)
 {
-    const real bound = (real)c->clip_sample_range;
-    return c->clip_sample ? r_clamp(x, -bound, bound) : x;
+    realbits found = 0;
+    for (int bit = (int)(8 * sizeof(real)) - 2; bit >= 0; bit--) {
+        const realbits guess = found | (realbits)1 << bit;
+        real bound;
+        memcpy(&bound, &guess, sizeof bound);
+        size_t below = 0;
+        for (size_t i = 0; i < n; i++) below += r_abs(x0_of(kind, xt[i], out[i], at, st)) < bound;
+        if (below <= k) found = guess;
+    }
+    real x;
+    memcpy(&x, &found, sizeof x);
+    return x;
 }
+
+/* What is done to the predicted x0: clamped to +-bound, then divided by `over`. Dynamic thresholding: both are the quantile of |x0|
+ * (between two values: linear), at least 1, at most sample_max_value. */
+typedef struct Clip { int on; real bound, over; } Clip;
+
+static Clip clip_for(const real *xt, const real *out, const ScheduleConfig *c, real at, real st, size_t n)
+{
+    if (!c->thresholding || n == 0) return (Clip){ c->clip_sample, (real)c->clip_sample_range, R(1.0) };
+    const double place = c->dynamic_thresholding_ratio * (double)(n - 1), whole = floor(place);
+    const size_t k = (size_t)whole;
+    const real low = kth_clean(k, xt, out, c->prediction_type, at, st, n);
+    const real high = k + 1 < n ? kth_clean(k + 1, xt, out, c->prediction_type, at, st, n) : low;
+    const real s = r_fma((real)(place - whole), high - low, low);
+    const real bound = r_clamp(s, R(1.0), (real)c->sample_max_value);
+    return (Clip){ 1, bound, bound };
+}
+
+static real clip(real x, Clip c) { return c.on ? r_clamp(x, -c.bound, c.bound) / c.over : x; }
 
 static void step_levels(const Schedule *S, int t, int prev)
 {
@@ -117,10 +148,11 @@ void ddim_step(real *x_prev, real *x0, const real *xt, const real *out, const re
 
     const Prediction kind = S->config.prediction_type;
     const real at = sched_alpha(S, t), st = sched_sigma(S, t);
+    const Clip limits = clip_for(xt, out, &S->config, at, st, n);
     const real of_x0 = (real)sqrt(abar_prev), of_eps = (real)sqrt(along > 0.0 ? along : 0.0), of_noise = (real)std;
     for (size_t i = 0; i < n; i++) {
         const real e = eps_of(kind, xt[i], out[i], at, st);
-        const real clean = clip(x0_of(kind, xt[i], out[i], at, st), &S->config);
+        const real clean = clip(x0_of(kind, xt[i], out[i], at, st), limits);
         /* x_prev = alpha_prev x0 + sqrt(1 - abar_prev - std^2) eps + std noise        [DDIM20 Eq.12] */
         real x = r_fma(of_x0, clean, of_eps * e);
         if (eta > 0.0) x = r_fma(of_noise, noise[i], x);
@@ -146,8 +178,9 @@ void ddpm_step(real *x_prev, real *x0, const real *xt, const real *out, const re
 
     const Prediction kind = S->config.prediction_type;
     const real at = sched_alpha(S, t), st = sched_sigma(S, t);
+    const Clip limits = clip_for(xt, out, &S->config, at, st, n);
     for (size_t i = 0; i < n; i++) {
-        const real clean = clip(x0_of(kind, xt[i], out[i], at, st), &S->config);
+        const real clean = clip(x0_of(kind, xt[i], out[i], at, st), limits);
         real x = r_fma(of_x0, clean, of_xt * xt[i]);
         if (noisy) x = r_fma(std, noise[i], x);
         x_prev[i] = x;

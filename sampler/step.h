@@ -29,6 +29,8 @@ int inference_prev(const Schedule *S, int t, int n);
 /* One DDIM step t -> prev. x0 (may be NULL) gets the predicted clean image, clipped if the config says so.
  *     x_prev = alpha_prev x0 + sqrt(1 - abar_prev - std^2) eps + std noise            [DDIM20 Eq.12]
  *     std = eta sqrt((1 - abar_prev)/(1 - abar_t)) sqrt(1 - abar_t/abar_prev)         [DDIM20 Eq.16]
+ * With thresholding x0 is instead clamped to +-s and divided by s, s the dynamic_thresholding_ratio quantile of |x0| over the n
+ * values, within [1, sample_max_value]: an array is one image then.                    [IMAGEN22 Sec.2.3]
  * eps is what the network said, not recomputed from a clipped x0 (diffusers' use_clipped_model_output false).
  * prev < 0: abar_prev is 1 or abar_0, by set_alpha_to_one. noise: may be NULL when eta is 0. eta in [0,1].
  * x_prev and x0 must not be the same array. */

@@ -79,7 +79,7 @@ static int hear(void *self, const char *name, real *v, Shape shape, Err *err)
 }
 static void sds_is_a_pull(void)
 {
-    static const Weight weights[] = { WEIGHT_SDS, WEIGHT_UNIFORM, WEIGHT_FANTASIA3D, WEIGHT_RATIO };
+    static const TimeWeight weights[] = { WEIGHT_SDS, WEIGHT_UNIFORM, WEIGHT_FANTASIA3D, WEIGHT_RATIO };
     Setup s;
     setup(&s);
     Heard heard = { .count = 0 };

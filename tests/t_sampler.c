@@ -103,15 +103,19 @@ static void schedule_against_pytorch(void)
 static void schedule_refuses(void)
 {
     static const double rising[] = { 0.9, 0.91 }, zero[] = { 0.5, 0.0 }, not_a_number[] = { 0.5, (double)NAN }, one[] = { 1.0 };
-    ScheduleConfig bad[6];
-    for (int i = 0; i < 6; i++) bad[i] = schedule_config_sd();
+    ScheduleConfig bad[9];
+    for (int i = 0; i < 9; i++) bad[i] = schedule_config_sd();
     bad[0].num_train_timesteps = 0;
     bad[1].beta_end = 1.5;
     bad[2].beta_start = -0.1;
     bad[3].steps_offset = -1;
     bad[4].clip_sample_range = 0.0;
     bad[5].beta_start = bad[5].beta_end = 0.5;     /* abar 0.5^1000 */
-    for (int i = 0; i < 6; i++) {
+    for (int i = 6; i < 9; i++) bad[i].thresholding = 1;
+    bad[6].dynamic_thresholding_ratio = 1.5;
+    bad[7].dynamic_thresholding_ratio = (double)NAN;
+    bad[8].sample_max_value = 0.5;
+    for (int i = 0; i < 9; i++) {
         Err err = { 0 };
         CHECK(schedule_new(&bad[i], &err) == NULL && err.set, "bad config %d was taken", i);
     }
@@ -351,6 +355,77 @@ static void conversions_invert_each_other(void)
     }
 }
 
+/* ---- dynamic thresholding ---- */
+
+static Schedule *thresholding(Prediction kind, double ratio, double most)
+{
+    Err err = { 0 };
+    ScheduleConfig c = config_named("sd");
+    c.prediction_type = kind;
+    c.thresholding = 1;
+    c.clip_sample = 1;                                    /* thresholding goes before it */
+    c.clip_sample_range = 0.125;
+    c.dynamic_thresholding_ratio = ratio;
+    c.sample_max_value = most;
+    Schedule *S = schedule_new(&c, &err);
+    CHECK(S != NULL, "%s", err.msg);
+    return S;
+}
+
+/* |x0| is 1/4, 2/4, ... 9/4 in some order, which `sample` prediction hands over as it is: quantiles known by hand. */
+static void thresholding_known_values(void)
+{
+    enum { N = 9 };
+    static const struct { double ratio, most, s; } known[] = {
+        { 0.0, 8, 1.0 }, { 0.25, 8, 1.0 }, { 0.5, 8, 1.25 }, { 0.5625, 8, 1.375 }, { 1.0, 8, 2.25 }, { 1.0, 1.5, 1.5 }, { 0.5, 1.0, 1.0 } };
+    static const real x[N] = { R(1.0), R(-2.25), R(0.25), R(-0.5), R(2.0), R(-1.75), R(1.25), R(0.75), R(-1.5) };
+    const real zero[N] = { 0 };
+    real prev[N], x0[N];
+    for (size_t k = 0; k < sizeof known / sizeof known[0]; k++) {
+        Schedule *S = thresholding(PREDICT_SAMPLE, known[k].ratio, known[k].most);
+        const real s = (real)known[k].s;
+        ddim_step(prev, x0, zero, x, NULL, 0.0, S, 500, 400, N);
+        for (int i = 0; i < N; i++) CHECK(x0[i] == (x[i] < -s ? -s : x[i] > s ? s : x[i]) / s, "ratio %g: x0[%d] is %g", known[k].ratio, i, (double)x0[i]);
+        ddpm_step(prev, x0, zero, x, zero, S, 500, 400, N);
+        for (int i = 0; i < N; i++) CHECK(x0[i] == (x[i] < -s ? -s : x[i] > s ? s : x[i]) / s, "ratio %g, ddpm: x0[%d] is %g", known[k].ratio, i, (double)x0[i]);
+        schedule_free(S);
+    }
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The quantile by sorting, in binary64. x0 from epsilon is off by 3 roundings of terms below 4 (1 + sigma)/alpha < 19 at t = 600; so is s,
+ * and x0/s, where |x0| <= s and s >= 1, by both: 3 * 19 REAL_EPS. */
+static void thresholding_by_sorting(void)
+{
+    enum { N = 1000 };
+    static const int sizes[] = { 1, 2, 3, 17, 192, N };
+    static const double ratios[] = { 0.0, 0.3, 0.5, 0.95, 0.995, 1.0 };
+    static real x[N], out[N], prev[N], x0[N];
+    static double clean[N], sorted[N];
+    rng_normal(x, (RngAt){ 5, 0, 0, RNG_PROBE }, N);
+    rng_normal(out, (RngAt){ 5, 1, 0, RNG_PROBE }, N);
+    for (int k = 0; k < 36; k++) {
+        const int n = sizes[k / 6];
+        const double ratio = ratios[k % 6];
+        Schedule *S = thresholding(PREDICT_EPSILON, ratio, 4.0);
+        const double at = sqrt(sched_abar64(S, 600)), st = sqrt(1 - sched_abar64(S, 600));
+        for (int i = 0; i < n; i++) clean[i] = ((double)x[i] - st * (double)out[i]) / at;
+        for (int i = 0; i < n; i++) sorted[i] = fabs(clean[i]);
+        qsort(sorted, (size_t)n, sizeof *sorted, ascending);
+        const int below = (int)(ratio * (n - 1)), above = below + 1 < n ? below + 1 : below;
+        const double s = fmin(fmax(sorted[below] + (ratio * (n - 1) - below) * (sorted[above] - sorted[below]), 1.0), 4.0);
+        ddim_step(prev, x0, x, out, NULL, 0.0, S, 600, 560, (size_t)n);
+        for (int i = 0; i < n; i++)
+            CHECK_LE(fabs((double)x0[i] - fmax(-s, fmin(s, clean[i])) / s), 3 * 19 * (double)REAL_EPS, "n %d, ratio %g, x0[%d]", n, ratio, i);
+        schedule_free(S);
+    }
+}
+
 int main(void)
 {
     TEST(schedule_known_values);
@@ -362,5 +437,7 @@ int main(void)
     TEST(ddim_with_noise_against_diffusers);
     TEST(timesteps_against_diffusers);
     TEST(conversions_invert_each_other);
+    TEST(thresholding_known_values);
+    TEST(thresholding_by_sorting);
     return test_end();
 }

@@ -1,0 +1,61 @@
+/* pipeline.h -- a diffusers folder as a prior: its parts, checked against each other; prompts into states; latents into images
+ *
+ * model_index.json says which parts there are. Used: unet, text_encoder and text_encoder_2 (CLIP), tokenizer and
+ * tokenizer_2, vae (AutoencoderKL or AutoencoderTiny), scheduler. What only looks at finished images (safety checker, watermark) is
+ * left alone; any other part is refused by name, since without it the UNet would not do what it was trained for.
+ *
+ * Where the text encoder is one that is not built here (T5), states come from a file (--embeddings): tensors prompt_embeds and
+ * negative_prompt_embeds (L,E) or (1,L,E), and where the UNet wants them pooled_prompt_embeds and
+ * negative_pooled_prompt_embeds (D) or (1,D): the names of diffusers' arguments.
+ */
+#ifndef SDREF_REF_PIPELINE_H
+#define SDREF_REF_PIPELINE_H
+
+#include "nn/model.h"
+#include "sampler/denoiser.h"
+#include "sampler/schedule.h"
+#include "weights/tokenizer.h"
+
+typedef struct Pipeline {
+    char folder[512], class[64];
+    UNet *unet;
+    Clip *text[2];
+    Tokenizer *tokenizer[2];
+    int tokens;                           /* of a prompt, start, end and padding included; 0 without text encoder */
+    Vae *vae;                             /* at most one of vae, taesd; neither: the UNet works on pixels */
+    Taesd *taesd;
+    Schedule *S;                          /* as the scheduler says; latents are never clipped, see ref/scheduler.h */
+    StFile *embeddings;                   /* NULL: prompts are encoded */
+    int zero_empty;                       /* SDXL: without a negative prompt its states are zeros */
+    char found[2048];                     /* what was found, a line a part, for people */
+} Pipeline;
+
+/* NULL on error: a part that is missing, unknown or does not fit the others, named with file, key, found and expected. Maps the
+ * weights, computes nothing. embeddings: a file, or NULL. */
+Pipeline *pipeline_open(const char *folder, const char *embeddings, Err *err);
+void      pipeline_free(Pipeline *p);     /* NULL is fine */
+
+/* What the UNet is told of one prompt; arrays owned. */
+typedef struct TextStates {
+    real *states, *pooled;                /* (L,E), (D); NULL where the UNet takes none */
+    int L, E, D;
+    int dropped;                          /* tokens of the prompt that did not fit */
+} TextStates;
+/* kind: COND_TEXT the prompt, COND_NEGATIVE the negative prompt, both in `text`; COND_NULL no prompt. With an embeddings file `text` is
+ * not read. A UNet without text: all zero. */
+int  pipeline_text(TextStates *out, Pipeline *p, CondKind kind, const char *text, Err *err);
+void text_states_free(TextStates *s);
+
+/* The pipeline as a Denoiser for one prompt and size. COND_NULL is the negative prompt if there is one, as in diffusers. */
+typedef struct Prior Prior;
+/* h, w: of the UNet's input, checked before prompts are encoded. negative: NULL for none. Borrows p. */
+Prior   *prior_new(Pipeline *p, const char *prompt, const char *negative, int h, int w, Err *err);
+void     prior_free(Prior *d);            /* NULL is fine */
+Denoiser prior_denoiser(Prior *d);        /* borrows d; channels, h, w of the UNet's input */
+int      prior_dropped(const Prior *d, CondKind kind);   /* tokens that did not fit, of the prompt or the negative one */
+
+int pipeline_scale(const Pipeline *p);    /* pixels of an image per value of the UNet's input, a side: 8 for Stable Diffusion, 1 without VAE */
+/* What was sampled (C,h,w) -> an image (3,H,W) in [0,1], clamped. */
+int pipeline_image(real *image, Pipeline *p, const real *x, int h, int w, Err *err);
+
+#endif
