@@ -31,7 +31,16 @@ static const Command command = {
     options, sizeof options / sizeof options[0], 1, 1, "CONFIG (a config.json)",
 };
 
-/* n values of parameter i, rounded once to the type. */
+/* One value, rounded once to the type. */
+static void put(unsigned char *out, double x, int dtype)
+{
+    const uint16_t half = dtype == 0 ? f16_from_f64(x) : bf16_from_f64(x);
+    const float single = (float)x;
+    if (dtype == 2) memcpy(out, &single, 4);
+    else memcpy(out, &half, 2);
+}
+
+/* n values of parameter i. */
 static void draw(unsigned char *out, const Weight *w, Init init, int i, uint64_t seed, int dtype)
 {
     const RngAt at = { seed, (uint32_t)i, 0, RNG_INIT };
@@ -39,11 +48,7 @@ static void draw(unsigned char *out, const Weight *w, Init init, int i, uint64_t
     PAR_FOR
     for (int64_t k = 0; k < n; k++) {
         const double u = init.kind == INIT_NORMAL ? rng_normal_at(at, (uint32_t)k) : init.kind == INIT_UNIFORM ? 2 * rng_uniform_at(at, (uint32_t)k) - 1 : 0;
-        const double x = init.kind == INIT_ONE ? 1.0 : u * init.scale;
-        const uint16_t half = dtype == 0 ? f16_from_f64(x) : bf16_from_f64(x);
-        const float single = (float)x;
-        if (dtype == 2) memcpy(out + 4 * k, &single, 4);
-        else memcpy(out + 2 * k, &half, 2);
+        put(out + (dtype == 2 ? 4 : 2) * k, init.kind == INIT_ONE ? 1.0 : u * init.scale, dtype);
     }
 }
 
@@ -52,7 +57,9 @@ static int write_weights(const Model *m, const Options *o, const char *path, Err
     static const StDtype types[] = { ST_F16, ST_BF16, ST_F32 };
     const int dtype = opt_choice(o, "dtype");
     const size_t size = dtype == 2 ? 4 : 2;
-    size_t values = 0, at = 0;
+    const double logit_scale = 2.6592;                       /* of CLIP's loss: no part of a forward pass, but of a whole CLIPModel */
+    const int whole_clip = m->kind == MODEL_CLIP && m->clip->config.text.present && m->clip->config.vision.present;
+    size_t values = (size_t)whole_clip, at = 0;
     Progress progress;
     for (int i = 0; i < params_count(m->params); i++) values += params_at(m->params, i)->n;
     unsigned char *bytes = mem_new(values, size, "weights", err);
@@ -71,10 +78,14 @@ static int write_weights(const Model *m, const Options *o, const char *path, Err
         progress_step(&progress, i + 1, NULL);
     }
     progress_end(&progress);
+    if (whole_clip) {
+        put(bytes + at, logit_scale, dtype);
+        stw_add(w, "logit_scale", types[dtype], 0, NULL, bytes + at);
+    }
     const int status = stw_write(w, path, err);
     stw_free(w);
     mem_free(bytes);
-    if (status == 0) printf("%s: %d tensors, %.2f M parameters, %.1f MB\n", path, params_count(m->params), (double)values / 1e6, (double)(values * size) / 1e6);
+    if (status == 0) printf("%s: %d tensors, %.2f M parameters, %.1f MB\n", path, params_count(m->params) + whole_clip, (double)values / 1e6, (double)(values * size) / 1e6);
     return status;
 }
 

@@ -228,33 +228,57 @@ static void print_support(const char *folder)
 
 /* ---- pipelines ---- */
 
-static double model_values(const Params *p)
+/* "0.87 M parameters, 3.5 MB in diffusion_pytorch_model.safetensors" */
+static void print_model(const Params *p)
 {
-    double n = 0;
-    for (int i = 0; i < params_count(p); i++) n += (double)params_at(p, i)->n;
-    return n;
+    double values = 0, bytes = 0;
+    for (int i = 0; i < params_count(p); i++) {
+        values += (double)params_at(p, i)->n;
+        bytes += (double)params_at(p, i)->n * (double)store_bytes(params_at(p, i)->store);
+    }
+    printf("supported: %.2f M parameters, %.1f MB in %s\n", values / 1e6, bytes / 1e6, params_variant(p));
 }
 
-/* One part of model_index.json: opened as what its class says. */
+static void print_scheduler(const ScheduleConfig *c)
+{
+    static const char *const betas[] = { "linear", "scaled_linear", "squaredcos_cap_v2" }, *const predictions[] = { "epsilon", "sample", "v_prediction" };
+    printf("supported: %d levels, betas %s, predicts %s; sampled with DDIM\n", c->num_train_timesteps, betas[c->beta_schedule], predictions[c->prediction_type]);
+}
+
+/* A part of model_index.json is of the kind that its name says. */
+typedef enum { PART_MODEL, PART_TEXT, PART_TOKENIZER, PART_SCHEDULER, PART_OTHER } PartKind;
+
+static PartKind part_kind(const char *part, const char *class)
+{
+    static const struct { const char *name; PartKind kind; } names[] = {
+        { "unet", PART_MODEL }, { "vae", PART_MODEL }, { "image_encoder", PART_MODEL }, { "text_encoder", PART_TEXT }, { "text_encoder_2", PART_TEXT },
+        { "tokenizer", PART_TOKENIZER }, { "tokenizer_2", PART_TOKENIZER }, { "scheduler", PART_SCHEDULER },
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(part, names[i].name) != 0) continue;
+        if (names[i].kind != PART_TEXT && names[i].kind != PART_TOKENIZER) return names[i].kind;
+        return strncmp(class, "CLIP", 4) == 0 ? names[i].kind : PART_OTHER;
+    }
+    return PART_OTHER;
+}
+
 static void print_part(const char *folder, const char *part, const char *class)
 {
     char path[PATH_BYTES], shown[SHOW_ROOM], name[SHOW_ROOM];
     Err why = { 0 };
     Model m = { 0 };
+    Tokenizer *k = NULL;
     ScheduleConfig schedule;
-    const int model = strcmp(part, "unet") == 0 || strcmp(part, "vae") == 0 || strncmp(part, "text_encoder", 12) == 0 || strcmp(part, "image_encoder") == 0;
-    printf("  %-16s %-28s ", json_show(name, part), json_show(shown, class));
-    if (run_path(path, folder, part, &why) != 0) printf("not supported: %s\n", why.msg);
-    else if (model && model_open(&m, path, &why) == 0)
-        printf("supported, %.2f M parameters, %s\n", model_values(m.params) / 1e6, params_variant(m.params));
-    else if (strncmp(part, "tokenizer", 9) == 0) {
-        Tokenizer *k = tokenizer_open(path, &why);
-        if (k != NULL) printf("supported, %d tokens\n", tokenizer_size(k));
-        tokenizer_free(k);
-    } else if (strcmp(part, "scheduler") == 0 && scheduler_read(&schedule, path, &why) == 0)
-        printf("supported (sampled with DDIM)\n");
-    else if (!why.set) printf("not used\n");
-    if (why.set) printf("not supported: %s\n", why.msg);
+    const PartKind kind = part_kind(part, class);
+    printf("  %-18s %-28s ", json_show(name, part), json_show(shown, class));
+    if (kind == PART_OTHER && strncmp(part, "text_encoder", 12) == 0) printf("not supported: its states can be given as a file (sdref sample --embeddings)\n");
+    else if (kind == PART_OTHER) printf("not used\n");
+    else if (run_path(path, folder, part, &why) != 0) printf("not supported: %s\n", why.msg);
+    else if (kind == PART_TOKENIZER && (k = tokenizer_open(path, &why)) != NULL) printf("supported: %d tokens\n", tokenizer_size(k));
+    else if (kind == PART_SCHEDULER && scheduler_read(&schedule, path, &why) == 0) print_scheduler(&schedule);
+    else if ((kind == PART_MODEL || kind == PART_TEXT) && model_open(&m, path, &why) == 0) print_model(m.params);
+    else printf("not supported: %s\n", why.msg);
+    tokenizer_free(k);
     model_close(&m);
 }
 
@@ -272,8 +296,8 @@ static int inspect_pipeline(const char *folder, const char *index_path, Err *err
     }
     json_free(index);
     Pipeline *p = pipeline_open(folder, NULL, &why);
-    if (p != NULL) printf("as a prior (--prior): its parts fit each other\n");
-    else printf("as a prior (--prior): refused: %s\n", why.msg);
+    if (p != NULL) printf("as a prior: its parts fit each other\n");
+    else printf("as a prior: refused: %s\n", why.msg);
     pipeline_free(p);
     return 0;
 }

@@ -59,7 +59,7 @@ static void print_report(const char *path, const Report *r)
         if ((int)strlen(r->rows[i].name) > width) width = (int)strlen(r->rows[i].name);
     printf("%s: %s\n       %-*s %-5s %12s %12s   bars\n", path, r->kind, width, "tensor", "type", "accumulated", "local");
     for (int i = 0; i < r->count; i++) print_row(&r->rows[i], width);
-    if (r->unsaid > 0) printf("note: %d outputs of modules are not in the file\n", r->unsaid);
+    if (r->unsaid > 0) printf("note: %d outputs of modules and gradients are not in the file\n", r->unsaid);
     if (r->notes[0] != 0) printf("note: %s\n", r->notes);
     print_verdict(r);
 }

@@ -124,6 +124,30 @@ static const char *relative(const char *folder, const char *out)
     return base > 0 && strncmp(folder, out, base) == 0 ? folder + base : folder;
 }
 
+/* Results as they come. A module that runs several times under one name leaves its last output, as PyTorch's hooks do. */
+typedef struct Heard { char name[NET_PATH + 16]; Shape s; real *v; struct Heard *next; } Heard;
+typedef struct Results { Arena *arena; Heard *first, *last; } Results;
+
+static int hear(void *self, const char *name, real *v, Shape s, Err *err)
+{
+    Results *r = self;
+    Heard *h = r->first;
+    while (h != NULL && strcmp(h->name, name) != 0) h = h->next;
+    if (h == NULL) {
+        h = arena_take(r->arena, 1, sizeof *h, name);
+        if (h == NULL) return err_set(err, "trace: out of memory");
+        snprintf(h->name, sizeof h->name, "%s", name);
+        if (r->last == NULL) r->first = h;
+        else r->last->next = h;
+        r->last = h;
+    }
+    h->s = s;
+    h->v = arena_raw(r->arena, shape_count(s), sizeof *v, name);
+    if (h->v == NULL) return err_set(err, "trace: out of memory");
+    memcpy(h->v, v, shape_count(s) * sizeof *v);
+    return 0;
+}
+
 static int put_inputs(Record *r, const Draws *d, Err *err)
 {
     for (int i = 0; i < d->in.count; i++) {
@@ -146,14 +170,18 @@ static int put_inputs(Record *r, const Draws *d, Err *err)
 
 static int run(Record *r, Draws *d, const char *out, Err *err)
 {
-    const Trace trace = { record_put, r };
+    Results results = { 0 };
+    const Trace trace = { hear, &results };
     d->in.at = d->at;
     if ((d->c->inputs == NULL ? draw_all(d, err) : read_all(d, err)) != 0) return -1;
     if (d->c->grad == TRACE_GRAD_ALL && params_want_gradient(d->m->params, NULL, err) != 0) return -1;
     if (record_open(r, model_kind_name(d->m->kind), err) != 0) return -1;
     stw_meta(r->w, "network", relative(d->c->folder, out));
     if (put_inputs(r, d, err) != 0) return -1;
-    return network_run(d->m, &d->in, &trace, err);
+    results.arena = r->arena;
+    if (network_run(d->m, &d->in, &trace, err) != 0) return -1;
+    for (const Heard *h = results.first; h != NULL; h = h->next) stw_add(r->w, h->name, ST_REAL, h->s.nd, h->s.d, h->v);
+    return 0;
 }
 
 /* Sizes that were left open. */

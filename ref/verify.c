@@ -134,6 +134,7 @@ static int put_compared(Check *c, const StTensor *t, real *v, Shape s, Err *err)
     BUG_IF(word == NULL, "result '%s' is not in the vocabulary", t->name);
     Row *row = row_for(c, t, err);
     if (row == NULL) return -1;
+    row->gradient = word->family == FAMILY_GRADIENT;
     if (!st_dtype_is_float(t->dtype) || bar_for(&row->bar, row->dtype, word->family) != 0)
         return err_set(err, "%s: tensor '%s' is %s; expected F64, F32, F16 or BF16", st_path(c->file), t->name, st_dtype_name(t->dtype));
     if (c->pass != PASS_ACCUMULATED && row->seen != row->calls) return 0;      /* not yet the output that the file has */
@@ -163,7 +164,7 @@ int check_put(void *self, const char *name, real *v, Shape s, Err *err)
     const char *text = shape_text(shape, sizeof shape, s);
     int status = 0;
     c->heard++;
-    if (t == NULL && module) c->report->unsaid += c->pass == PASS_ACCUMULATED;
+    if (t == NULL && (module || strncmp(name, "out.grad.", 9) == 0)) c->report->unsaid += c->pass == PASS_ACCUMULATED;
     else if (t == NULL) status = known != NULL || row_new(c->report, name, text, ROW_OURS, err) != NULL ? 0 : -1;
     else status = put_compared(c, t, v, s, err);
     if (status != 0 || c->pass != PASS_NOISE) return status;
@@ -249,16 +250,16 @@ int check_network(char *out, size_t cap, const Check *c, Err *err)
 /* ---- the whole file ---- */
 
 /* The local bar of a module, or of a network's output: a multiple of what rounding is worth there, and at least some roundings,
- * for a module that has nothing unheard inside. In binary16 rounding is all that differs; in binary32 it is the order of sums. For F64 in the binary64 program the golden bar stands. TRAP: time_proj is
+ * for a module that has nothing unheard inside; gradients keep the table's bar where it is wider. In binary16 rounding is all that differs; in binary32 it is the order of sums. For F64 in the binary64 program the golden bar stands. TRAP: time_proj is
  * computed in binary32 by diffusers, even in a network of binary64. */
 static void set_local_bar(Row *row)
 {
     const double table = row->bar.local;
     const int half = row->dtype == ST_F16 || row->dtype == ST_BF16;
     const double noises = half ? 6 : 32, floor = half ? 8 : 32;
-    if (row->noise == 0 || (row->dtype == ST_F64 && sizeof(real) == sizeof(double))) return;
+    if (row->noise == 0 || (row->gradient && row->dtype == ST_F64) || (row->dtype == ST_F64 && sizeof(real) == sizeof(double))) return;
     const double bar = fmax(noises * row->noise, floor * unit_of(row->dtype));
-    row->bar.local = row->dtype == ST_F64 ? fmin(bar, row->bar.local) : bar;
+    row->bar.local = row->dtype == ST_F64 ? fmin(bar, table) : row->gradient ? fmax(bar, table) : bar;
     if (strstr(row->name, "time_proj") != NULL) row->bar.local = fmax(row->bar.local, fmax(1e-4, table));
 }
 

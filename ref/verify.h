@@ -28,6 +28,7 @@ typedef struct Row {
     double accumulated, local;      /* relative L2 */
     double noise;                   /* relative L2; 0: not measured */
     real *ours;                     /* of the local pass, until the noise is measured; owned by the report */
+    int gradient;                   /* of family gradient */
     int misfit;                     /* the last output under this name has another number of values than the file's */
     int calls, seen;                /* a module may run several times under one name: the file has its last output */
     Bar bar;
@@ -44,7 +45,7 @@ typedef struct Report {
     int culprit;                    /* first row with its local error beyond the bar, else the first with the accumulated one, else -1 */
     int nearest;                    /* the row whose local error is the largest share of its bar */
     int before;                     /* the last row before the culprit that was checked and is fine by itself, or -1 */
-    int unsaid;                     /* modules that ran and that the file does not have */
+    int unsaid;                     /* outputs of modules, and gradients, that the file does not have */
 } Report;
 
 /* tolerance > 0 replaces every bar. -1: err says why the file cannot be judged. */
