@@ -47,8 +47,10 @@ static void draw(unsigned char *out, const Weight *w, Init init, int i, uint64_t
     const int64_t n = (int64_t)w->n;
     PAR_FOR
     for (int64_t k = 0; k < n; k++) {
-        const double u = init.kind == INIT_NORMAL ? rng_normal_at(at, (uint32_t)k) : init.kind == INIT_UNIFORM ? 2 * rng_uniform_at(at, (uint32_t)k) - 1 : 0;
-        put(out + (dtype == 2 ? 4 : 2) * k, init.kind == INIT_ONE ? 1.0 : u * init.scale, dtype);
+        double x = init.kind == INIT_ONE ? 1 : 0;
+        if (init.kind == INIT_NORMAL) x = init.scale * rng_normal_at(at, (uint32_t)k);
+        if (init.kind == INIT_UNIFORM) x = init.scale * (2 * rng_uniform_at(at, (uint32_t)k) - 1);
+        put(out + (dtype == 2 ? 4 : 2) * k, x, dtype);
     }
 }
 
@@ -85,8 +87,10 @@ static int write_weights(const Model *m, const Options *o, const char *path, Err
     const int status = stw_write(w, path, err);
     stw_free(w);
     mem_free(bytes);
-    if (status == 0) printf("%s: %d tensors, %.2f M parameters, %.1f MB\n", path, params_count(m->params) + whole_clip, (double)values / 1e6, (double)(values * size) / 1e6);
-    return status;
+    if (status != 0) return -1;
+    printf("%s: %d tensors, %.2f M parameters, %.1f MB\n", path, params_count(m->params) + whole_clip, (double)values / 1e6,
+           (double)(values * size) / 1e6);
+    return 0;
 }
 
 static int init(const Options *o, Err *err)

@@ -4,6 +4,7 @@
  * min, max and mean are of the values that are no NaN; the mean is a sum in binary64, ascending, over their number. The digest of a
  * tensor is of its bytes as they stand in the file.
  */
+#include "nn/model.h"
 #include "ref/cli.h"
 #include "ref/compare.h"
 #include "ref/pipeline.h"
@@ -239,20 +240,14 @@ static void print_model(const Params *p)
     printf("supported: %.2f M parameters, %.1f MB in %s\n", values / 1e6, bytes / 1e6, params_variant(p));
 }
 
-static void print_scheduler(const ScheduleConfig *c)
-{
-    static const char *const betas[] = { "linear", "scaled_linear", "squaredcos_cap_v2" }, *const predictions[] = { "epsilon", "sample", "v_prediction" };
-    printf("supported: %d levels, betas %s, predicts %s; sampled with DDIM\n", c->num_train_timesteps, betas[c->beta_schedule], predictions[c->prediction_type]);
-}
-
 /* A part of model_index.json is of the kind that its name says. */
 typedef enum { PART_MODEL, PART_TEXT, PART_TOKENIZER, PART_SCHEDULER, PART_OTHER } PartKind;
 
 static PartKind part_kind(const char *part, const char *class)
 {
     static const struct { const char *name; PartKind kind; } names[] = {
-        { "unet", PART_MODEL }, { "vae", PART_MODEL }, { "image_encoder", PART_MODEL }, { "text_encoder", PART_TEXT }, { "text_encoder_2", PART_TEXT },
-        { "tokenizer", PART_TOKENIZER }, { "tokenizer_2", PART_TOKENIZER }, { "scheduler", PART_SCHEDULER },
+        { "unet", PART_MODEL }, { "vae", PART_MODEL }, { "image_encoder", PART_MODEL }, { "text_encoder", PART_TEXT },
+        { "text_encoder_2", PART_TEXT }, { "tokenizer", PART_TOKENIZER }, { "tokenizer_2", PART_TOKENIZER }, { "scheduler", PART_SCHEDULER },
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(part, names[i].name) != 0) continue;
@@ -264,18 +259,20 @@ static PartKind part_kind(const char *part, const char *class)
 
 static void print_part(const char *folder, const char *part, const char *class)
 {
-    char path[PATH_BYTES], shown[SHOW_ROOM], name[SHOW_ROOM];
+    char path[PART_PATH], shown[SHOW_ROOM], name[SHOW_ROOM], text[SCHEDULER_TEXT];
     Err why = { 0 };
     Model m = { 0 };
     Tokenizer *k = NULL;
     ScheduleConfig schedule;
     const PartKind kind = part_kind(part, class);
     printf("  %-18s %-28s ", json_show(name, part), json_show(shown, class));
-    if (kind == PART_OTHER && strncmp(part, "text_encoder", 12) == 0) printf("not supported: its states can be given as a file (sdref sample --embeddings)\n");
+    if (kind == PART_OTHER && strncmp(part, "text_encoder", 12) == 0)
+        printf("not supported: its states can be given as a file (sdref sample --embeddings)\n");
     else if (kind == PART_OTHER) printf("not used\n");
-    else if (run_path(path, folder, part, &why) != 0) printf("not supported: %s\n", why.msg);
+    else if (part_path(path, folder, part, kind == PART_SCHEDULER ? "scheduler_config.json" : "config.json") != 0)
+        printf("not supported: its path is too long\n");
     else if (kind == PART_TOKENIZER && (k = tokenizer_open(path, &why)) != NULL) printf("supported: %d tokens\n", tokenizer_size(k));
-    else if (kind == PART_SCHEDULER && scheduler_read(&schedule, path, &why) == 0) print_scheduler(&schedule);
+    else if (kind == PART_SCHEDULER && scheduler_read(&schedule, path, &why) == 0) printf("supported: %s\n", scheduler_text(text, &schedule));
     else if ((kind == PART_MODEL || kind == PART_TEXT) && model_open(&m, path, &why) == 0) print_model(m.params);
     else printf("not supported: %s\n", why.msg);
     tokenizer_free(k);

@@ -23,7 +23,7 @@ enum { STEPS_MAX = 1000, COUNT_MAX = 256, CELL = 128 };     /* CELL: pixels of a
 static const char *const examples[] = {
     "sdref sample \"a red mug\" --out mug.png",
     "sdref sample \"a photo of a cat\" --prior stable-diffusion-2-1-base --count 1 --out cat.png",
-    "sdref sample \"\" --prior ddpm-cifar10-32 --count 16 --out cifar.png              no text: no prompt",
+    "sdref sample \"\" --prior ddpm-cifar10-32 --count 16 --out cifar.png",
     NULL
 };
 static const char *const generators[] = { "philox", "torch-cpu", NULL };
@@ -35,14 +35,15 @@ static const Option options[] = {
     { "Options", "steps", OPT_INT, OPT_RESULT, "25", "N", "DDIM steps", 1, STEPS_MAX, NULL },
     { "Options", "guidance", OPT_REAL, OPT_RESULT, "7.5", "S", "e = e_uncond + S (e_cond - e_uncond)", -1000, 1000, NULL },
     { "Options", "eta", OPT_REAL, OPT_RESULT, "0", NULL, "0: DDIM; 1: as much noise as DDPM", 0, 1, NULL },
-    { "Options", "rng", OPT_CHOICE, OPT_RESULT, "philox", NULL, "torch-cpu: the noise of diffusers with torch.Generator().manual_seed(seed)", 0, 0, generators },
+    { "Options", "rng", OPT_CHOICE, OPT_RESULT, "philox", NULL, "torch-cpu: the noise of diffusers with torch.Generator().manual_seed(seed)",
+      0, 0, generators },
     { "Options", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
-    { "Options", "quiet", OPT_FLAG, OPT_HOST, NULL, NULL, "no progress", 0, 0, NULL },
+    { "Options", "quiet", OPT_FLAG, OPT_HOST, NULL, NULL, "no list of parts, no progress", 0, 0, NULL },
     { "Folder", "negative", OPT_STRING, OPT_RESULT, NULL, "TEXT", "negative prompt, in the place of the empty one", 0, 0, NULL },
     { "Folder", "height", OPT_INT, OPT_RESULT, NULL, "N", "pixels; default: what the UNet was trained for", 8, 4096, NULL },
     { "Folder", "width", OPT_INT, OPT_RESULT, NULL, "N", "pixels; default: the height", 8, 4096, NULL },
-    { "Folder", "embeddings", OPT_STRING, OPT_RESULT, NULL, "FILE", "prompt_embeds, negative_prompt_embeds: text states from a file, for encoders "
-      "such as T5 (PROMPT is a label then)", 0, 0, NULL },
+    { "Folder", "embeddings", OPT_STRING, OPT_RESULT, NULL, "FILE", "prompt_embeds, negative_prompt_embeds: text states from a file, for "
+      "encoders such as T5 (PROMPT is a label then)", 0, 0, NULL },
 };
 static const Command command = {
     "sample", "images of a prompt, sampled from a prior", "sdref sample PROMPT [options]", examples,
@@ -68,7 +69,7 @@ static int size_of(int *h, int *w, const Pipeline *p, const Options *o, Err *err
     const int scale = pipeline_scale(p), *trained = p->unet->config.sample_size;
     const int known = trained[0] > 0 && trained[1] > 0;
     if (!known && !opt_has(o, "height"))
-        return err_set(err, "--height: none found, expected one: %s/unet/config.json has no 'sample_size'", p->folder);
+        return err_set(err, "--height: none found, expected one: %s/config.json has no 'sample_size'", p->unet_folder);
     *h = opt_has(o, "height") ? opt_int(o, "height") : trained[0] * scale;
     *w = opt_has(o, "width") ? opt_int(o, "width") : opt_has(o, "height") ? *h : trained[1] * scale;
     if (*h % scale == 0 && *w % scale == 0) return 0;
@@ -87,7 +88,8 @@ static int check_steps(const Schedule *S, const Options *o, Err *err)
 static int check_options(const Pipeline *p, const Options *o, Err *err)
 {
     if (!p->unet->config.uses_text && (opt_arg(o, 0)[0] != 0 || opt_has(o, "negative")))
-        return err_set(err, "PROMPT: found \"%.40s\", expected \"\" and no --negative: the UNet of %s takes no text", opt_arg(o, 0), p->folder);
+        return err_set(err, "PROMPT: found \"%.40s\", expected \"\" and no --negative: the UNet of %s takes no text", opt_arg(o, 0),
+                       p->folder);
     if (p->embeddings != NULL && opt_has(o, "negative"))
         return err_set(err, "--negative: found with --embeddings, expected the tensor negative_prompt_embeds in that file alone");
     return check_steps(p->S, o, err);

@@ -2,6 +2,7 @@
 #include "ref/pipeline.h"
 #include "ref/scheduler.h"
 #include "tensor/mem.h"
+#include "weights/file.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -42,7 +43,8 @@ static const char *class_of(const Json *index, const char *part)
 static int refuse_class(const Pipeline *p, const char *part, const char *class, const char *expected, Err *err)
 {
     char show[SHOW_ROOM];
-    return err_set(err, "%s/model_index.json: '%s' is %s, expected %s", p->folder, part, class == NULL ? "absent" : json_show(show, class), expected);
+    return err_set(err, "%s/model_index.json: '%s' is %s, expected %s", p->folder, part, class == NULL ? "absent" : json_show(show, class),
+                   expected);
 }
 
 /* No part but those that are used here and those that images can do without. */
@@ -52,17 +54,20 @@ static int check_index(Pipeline *p, const Json *index, Err *err)
         "unet", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2", "vae", "scheduler",
         "safety_checker", "feature_extractor", "watermarker", "image_encoder",
     };
+    static const char no_other[] = "no such part: only a UNet with its text encoders, VAE and scheduler";
     char show[SHOW_ROOM];
     int flag = 0;
-    if (json_type(index) != JSON_OBJECT) return err_set(err, "%s/model_index.json: is %s, expected an object", p->folder, json_type_name(index));
+    if (json_type(index) != JSON_OBJECT)
+        return err_set(err, "%s/model_index.json: is %s, expected an object", p->folder, json_type_name(index));
     for (const Json *v = json_first(index); v != NULL; v = json_next(v)) {
         const char *part = json_key(v);
         int found = class_of(index, part) == NULL;
         for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) found |= strcmp(part, known[i]) == 0;
-        if (!found) return refuse_class(p, json_show(show, part), class_of(index, part), "no such part: only a UNet with its text encoders, VAE and scheduler", err);
+        if (!found) return refuse_class(p, json_show(show, part), class_of(index, part), no_other, err);
     }
     if (json_bool(&flag, json_get(index, "requires_aesthetics_score")) == 0 && flag)
-        return err_set(err, "%s/model_index.json: 'requires_aesthetics_score' is true, expected false (a model that refines images)", p->folder);
+        return err_set(err, "%s/model_index.json: 'requires_aesthetics_score' is true, expected false (a model that refines images)",
+                       p->folder);
     if (json_bool(&flag, json_get(index, "force_zeros_for_empty_prompt")) == 0) p->zero_empty = flag;
     const char *class = json_string(json_get(index, "_class_name"));
     snprintf(p->class, sizeof p->class, "%.60s", class == NULL ? "of no class" : json_show(show, class));
@@ -71,10 +76,22 @@ static int check_index(Pipeline *p, const Json *index, Err *err)
 
 /* ---- parts ---- */
 
+int part_path(char path[PART_PATH], const char *folder, const char *part, const char *file)
+{
+    char below[PART_PATH + 64], beside[PART_PATH + 64];
+    const int wrote = snprintf(path, PART_PATH, "%s/%s", folder, part);
+    if (wrote < 0 || wrote >= PART_PATH) return -1;
+    snprintf(below, sizeof below, "%s/%s", path, file);
+    snprintf(beside, sizeof beside, "%s/%s", folder, file);
+    if (!file_exists(below) && file_exists(beside)) snprintf(path, PART_PATH, "%s", folder);
+    return 0;
+}
+
 static int open_text(Pipeline *p, int i, const Json *index, Err *err)
 {
     static const char *const encoders[2] = { "text_encoder", "text_encoder_2" }, *const tokenizers[2] = { "tokenizer", "tokenizer_2" };
-    char path[640];
+    static const char clip[] = "CLIPTextModel or CLIPTextModelWithProjection; the states of others can be given as a file with --embeddings";
+    char path[PART_PATH];
     const char *class = class_of(index, encoders[i]), *tokens = class_of(index, tokenizers[i]);
     if (class == NULL) return 0;
     if (p->embeddings != NULL) {
@@ -82,7 +99,7 @@ static int open_text(Pipeline *p, int i, const Json *index, Err *err)
         return 0;
     }
     if (strcmp(class, "CLIPTextModel") != 0 && strcmp(class, "CLIPTextModelWithProjection") != 0)
-        return refuse_class(p, encoders[i], class, "CLIPTextModel or CLIPTextModelWithProjection; the states of others can be given as a file with --embeddings", err);
+        return refuse_class(p, encoders[i], class, clip, err);
     if (tokens == NULL || (strcmp(tokens, "CLIPTokenizer") != 0 && strcmp(tokens, "CLIPTokenizerFast") != 0))
         return refuse_class(p, tokenizers[i], tokens, "CLIPTokenizer", err);
     snprintf(path, sizeof path, "%s/%s", p->folder, encoders[i]);
@@ -99,7 +116,7 @@ static int open_text(Pipeline *p, int i, const Json *index, Err *err)
 
 static int open_vae(Pipeline *p, const Json *index, Err *err)
 {
-    char path[640];
+    char path[PART_PATH];
     const char *class = class_of(index, "vae");
     if (class == NULL) return 0;
     snprintf(path, sizeof path, "%s/vae", p->folder);
@@ -113,31 +130,23 @@ static int open_vae(Pipeline *p, const Json *index, Err *err)
 
 static int open_unet(Pipeline *p, const Json *index, Err *err)
 {
-    char path[640];
-    Model m;
     const char *class = class_of(index, "unet");
     if (class == NULL || (strcmp(class, "UNet2DConditionModel") != 0 && strcmp(class, "UNet2DModel") != 0))
         return refuse_class(p, "unet", class, "UNet2DConditionModel or UNet2DModel", err);
-    snprintf(path, sizeof path, "%s/unet", p->folder);
-    if (model_open(&m, path, err) != 0) return -1;
-    if (m.kind != MODEL_UNET) {
-        err_set(err, "%s/config.json: is of kind %s, expected a UNet", path, model_kind_name(m.kind));
-        model_close(&m);
-        return -1;
-    }
-    p->unet = m.unet;
+    part_path(p->unet_folder, p->folder, "unet", "config.json");
+    p->unet = unet_open(p->unet_folder, err);
+    if (p->unet == NULL) return -1;
     say_model(p, "unet", class, p->unet->params);
     return 0;
 }
 
 static int open_parts(Pipeline *p, const Json *index, Err *err)
 {
-    static const char *const predictions[] = { "epsilon", "sample", "v_prediction" };
-    char path[640];
+    char path[PART_PATH], shown[SCHEDULER_TEXT];
     ScheduleConfig schedule;
     const char *class = class_of(index, "scheduler");
     if (class == NULL) return refuse_class(p, "scheduler", class, "one", err);
-    snprintf(path, sizeof path, "%s/scheduler", p->folder);
+    part_path(path, p->folder, "scheduler", "scheduler_config.json");
     if (scheduler_read(&schedule, path, err) != 0 || open_unet(p, index, err) != 0) return -1;
     for (int i = 0; i < 2; i++)
         if (open_text(p, i, index, err) != 0) return -1;
@@ -145,7 +154,7 @@ static int open_parts(Pipeline *p, const Json *index, Err *err)
     if (p->vae != NULL || p->taesd != NULL) schedule.clip_sample = 0;
     p->S = schedule_new(&schedule, err);
     if (p->S == NULL) return -1;
-    say(p, "  %-15s %.60s: predicts %s, %d levels; sampled with DDIM\n", "scheduler", class, predictions[schedule.prediction_type], p->S->T);
+    say(p, "  %-15s %.60s: %s\n", "scheduler", class, scheduler_text(shown, &schedule));
     return 0;
 }
 
@@ -161,25 +170,37 @@ static int check_image(const Pipeline *p, Err *err)
     if (!(factor > 0)) return err_set(err, "%s/vae/config.json: 'scaling_factor' is %g, expected a number above 0", p->folder, factor);
     if (coloured != 3) return err_set(err, "%s/vae/config.json: 'out_channels' is %d, expected 3, as an image has", p->folder, coloured);
     if (u->in_channels != coded)
-        return err_set(err, "%s/unet/config.json: 'in_channels' is %d, expected %d, as %s", p->folder, u->in_channels, coded,
+        return err_set(err, "%s/config.json: 'in_channels' is %d, expected %d, as %s", p->unet_folder, u->in_channels, coded,
                        latents ? "the latents of vae/config.json have" : "an image has");
     if (u->out_channels != u->in_channels && u->out_channels != 2 * u->in_channels)
-        return err_set(err, "%s/unet/config.json: 'out_channels' is %d, expected %d, or %d with a learned variance", p->folder, u->out_channels,
-                       u->in_channels, 2 * u->in_channels);
+        return err_set(err, "%s/config.json: 'out_channels' is %d, expected %d, or %d with a learned variance", p->unet_folder,
+                       u->out_channels, u->in_channels, 2 * u->in_channels);
     return 0;
 }
 
+/* Nothing that a prompt does not say: a class, an image. */
 static int check_conditions(const Pipeline *p, Err *err)
 {
+    static const char *const classes[] = { "null", "null", "\"timestep\"", "\"identity\"", "\"projection\"", "\"simple_projection\"" };
+    static const char *const adds[] = { "null", "\"text\"", "\"text_time\"", "\"text_image\"", "\"image\"" };
+    static const char *const hids[] = { "null", "\"text_proj\"", "\"text_image_proj\"", "\"image_proj\"" };
     const UNetConfig *u = &p->unet->config;
+    if (u->class_kind == CLASS_TABLE)
+        return err_set(err, "%s/config.json: 'num_class_embeds' is %d, expected null: no class is known here", p->unet_folder,
+                       u->class_count);
     if (u->class_kind != CLASS_NONE)
-        return err_set(err, "%s/unet/config.json: its predictions depend on a class (class_embed_type, num_class_embeds), expected none", p->folder);
-    if (u->add == ADD_TEXT_IMAGE || u->add == ADD_IMAGE || u->hid == HID_TEXT_IMAGE || u->hid == HID_IMAGE)
-        return err_set(err, "%s/unet/config.json: its predictions depend on an image (addition_embed_type, encoder_hid_dim_type), expected text", p->folder);
+        return err_set(err, "%s/config.json: 'class_embed_type' is %s, expected null: no class is known here", p->unet_folder,
+                       classes[u->class_kind]);
+    if (u->add == ADD_TEXT_IMAGE || u->add == ADD_IMAGE)
+        return err_set(err, "%s/config.json: 'addition_embed_type' is %s, expected null, \"text\" or \"text_time\"", p->unet_folder,
+                       adds[u->add]);
+    if (u->hid == HID_TEXT_IMAGE || u->hid == HID_IMAGE)
+        return err_set(err, "%s/config.json: 'encoder_hid_dim_type' is %s, expected null or \"text_proj\"", p->unet_folder, hids[u->hid]);
     if (u->add == ADD_TEXT_TIME && !u->uses_text)
-        return err_set(err, "%s/unet/config.json: 'addition_embed_type' is text_time, expected blocks that attend to text as well", p->folder);
+        return err_set(err, "%s/config.json: 'addition_embed_type' is \"text_time\", expected null: no block attends to text",
+                       p->unet_folder);
     if (u->time_cond > 0)
-        return err_set(err, "%s/unet/config.json: 'time_cond_proj_dim' is %d, expected null", p->folder, u->time_cond);
+        return err_set(err, "%s/config.json: 'time_cond_proj_dim' is %d, expected null", p->unet_folder, u->time_cond);
     return 0;
 }
 
@@ -193,17 +214,20 @@ static int check_text(const Pipeline *p, Err *err)
         if (p->text[i] != NULL) pooled = p->text[i]->config.projection_dim;
     }
     if (!u->uses_text && width > 0)
-        return err_set(err, "%s/model_index.json: 'text_encoder' is there, expected none: unet/config.json describes a UNet that takes no text", p->folder);
+        return err_set(err, "%s/model_index.json: 'text_encoder' is there, expected none: the UNet of unet/config.json takes no text",
+                       p->folder);
     if (!u->uses_text || p->embeddings != NULL) return 0;
     if (width == 0)
-        return err_set(err, "%s/model_index.json: 'text_encoder' is absent, expected one for text %d wide, or its states as a file with --embeddings", p->folder, u->text_in);
+        return err_set(err, "%s/model_index.json: 'text_encoder' is absent, expected one for text %d wide, or its states as a file with "
+                       "--embeddings", p->folder, u->text_in);
     if (width != u->text_in)
-        return err_set(err, "%s: 'hidden_size' of %s is %d, expected %d, the width of the text that unet/config.json attends to", p->folder,
-                       p->text[0] == NULL ? "text_encoder_2/config.json" : p->text[1] == NULL ? "text_encoder/config.json" :
-                       "text_encoder/config.json and text_encoder_2/config.json together", width, u->text_in);
+        return err_set(err, "%s/%s/config.json: 'hidden_size' is %d%s, expected %d, the text that unet/config.json attends to", p->folder,
+                       p->text[0] == NULL ? "text_encoder_2" : "text_encoder", width,
+                       p->text[0] != NULL && p->text[1] != NULL ? " together with text_encoder_2/config.json" : "", u->text_in);
     if (u->add == ADD_TEXT_TIME && pooled != u->projection_in - 6 * u->add_time_width)
-        return err_set(err, "%s/%s/config.json: 'projection_dim' is %d, expected %d, the pooled text that unet/config.json takes besides six sizes", p->folder,
-                       p->text[1] == NULL ? "text_encoder" : "text_encoder_2", pooled, u->projection_in - 6 * u->add_time_width);
+        return err_set(err, "%s/%s/config.json: 'projection_dim' is %d, expected %d, the pooled text that unet/config.json takes besides "
+                       "six sizes", p->folder, p->text[1] == NULL ? "text_encoder" : "text_encoder_2", pooled,
+                       u->projection_in - 6 * u->add_time_width);
     return 0;
 }
 
@@ -217,10 +241,11 @@ static int check_tokens(Pipeline *p, Err *err)
         const int longest = tokenizer_length(p->tokenizer[i]), size = tokenizer_size(p->tokenizer[i]);
         const int tokens = longest < k->max_position_embeddings ? longest : k->max_position_embeddings;
         if (size > k->vocab_size)
-            return err_set(err, "%s/tokenizer%s/vocab.json: has %d tokens, expected at most %d, the 'vocab_size' of text_encoder%s/config.json", p->folder, suffix,
-                           size, k->vocab_size, suffix);
+            return err_set(err, "%s/tokenizer%s/vocab.json: has %d tokens, expected at most %d, the 'vocab_size' of "
+                           "text_encoder%s/config.json", p->folder, suffix, size, k->vocab_size, suffix);
         if (p->tokens != 0 && tokens != p->tokens)
-            return err_set(err, "%s/text_encoder_2/config.json: takes %d tokens ('max_position_embeddings'), expected %d, as text_encoder does", p->folder, tokens, p->tokens);
+            return err_set(err, "%s/text_encoder_2/config.json: takes %d tokens ('max_position_embeddings', or the tokenizer's "
+                           "'model_max_length'), expected %d, as text_encoder does", p->folder, tokens, p->tokens);
         p->tokens = tokens;
     }
     return 0;
@@ -234,17 +259,20 @@ static int check_embedding(const Pipeline *p, const char *name, int matrix, int 
     if (t == NULL) return err_set(err, "%s: no tensor '%s', expected %s %d]", st_path(p->embeddings), name, matrix ? "[L," : "[", width);
     const int one = t->ndim == matrix + 2 && t->dim[0] == 1;
     if (t->ndim - one != matrix + 1 || t->dim[t->ndim - 1] != width || t->count == 0 || t->count > 1 << 28 || !st_dtype_is_float(t->dtype))
-        return err_set(err, "%s: tensor '%s' is %s, expected floating [%s%d], the width of the text that %s/unet/config.json takes", st_path(p->embeddings), name,
-                       st_shape(shape, t), matrix ? "L, " : "", width, p->folder);
+        return err_set(err, "%s: tensor '%s' is %s, expected floating [%s%d], the width of the text that %s/config.json takes",
+                       st_path(p->embeddings), name, st_shape(shape, t), matrix ? "L, " : "", width, p->unet_folder);
     return 0;
 }
 
 static int check_embeddings(const Pipeline *p, Err *err)
 {
-    static const char *const names[2][2] = { { "prompt_embeds", "pooled_prompt_embeds" }, { "negative_prompt_embeds", "negative_pooled_prompt_embeds" } };
+    static const char *const names[2][2] = {
+        { "prompt_embeds", "pooled_prompt_embeds" }, { "negative_prompt_embeds", "negative_pooled_prompt_embeds" },
+    };
     const UNetConfig *u = &p->unet->config;
     if (p->embeddings == NULL) return 0;
-    if (!u->uses_text) return err_set(err, "--embeddings: found %s, expected none: the UNet of %s takes no text", st_path(p->embeddings), p->folder);
+    if (!u->uses_text)
+        return err_set(err, "--embeddings: found %s, expected none: the UNet of %s takes no text", st_path(p->embeddings), p->folder);
     for (int i = 0; i < 2; i++) {
         if (i == 1 && p->zero_empty && st_find(p->embeddings, names[1][0]) == NULL) continue;      /* zeros */
         if (check_embedding(p, names[i][0], 1, u->text_in, err) != 0) return -1;
@@ -275,7 +303,7 @@ static int open_all(Pipeline *p, const Json *index, const char *embeddings, Err 
 
 Pipeline *pipeline_open(const char *folder, const char *embeddings, Err *err)
 {
-    char path[640];
+    char path[PART_PATH];
     Pipeline *p = mem_new(1, sizeof *p, "pipeline", err);
     if (p == NULL) return NULL;
     const int wrote = snprintf(p->folder, sizeof p->folder - 64, "%s", folder);      /* 64: the names of files below it */

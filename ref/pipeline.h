@@ -11,13 +11,21 @@
 #ifndef SDREF_REF_PIPELINE_H
 #define SDREF_REF_PIPELINE_H
 
-#include "nn/model.h"
+#include "nn/clip.h"
+#include "nn/taesd.h"
+#include "nn/unet.h"
+#include "nn/vae.h"
 #include "sampler/denoiser.h"
 #include "sampler/schedule.h"
 #include "weights/tokenizer.h"
 
+/* Where a part lies: folder/part, or folder itself when only that has `file` (the layout of google/ddpm-cifar10-32). -1: too long. */
+enum { PART_PATH = 640 };
+int part_path(char path[PART_PATH], const char *folder, const char *part, const char *file);
+
 typedef struct Pipeline {
     char folder[512], class[64];
+    char unet_folder[PART_PATH];
     UNet *unet;
     Clip *text[2];
     Tokenizer *tokenizer[2];

@@ -33,7 +33,8 @@ static real *read_states(int *rows, int *width, const Pipeline *p, const char *n
     const int status = st_read_real(v, t, err);
     const long bad = status == 0 ? first_not_finite(v, (size_t)t->count) : -1;
     if (status == 0 && bad < 0) return v;
-    if (status == 0) err_set(err, "%s: tensor '%s' has %g at %ld, expected finite values", st_path(p->embeddings), name, (double)v[bad], bad);
+    if (status == 0)
+        err_set(err, "%s: tensor '%s' has %g at %ld, expected finite values", st_path(p->embeddings), name, (double)v[bad], bad);
     mem_free(v);
     return NULL;
 }
@@ -57,7 +58,8 @@ static int states_from_file(TextStates *out, const Pipeline *p, CondKind kind, E
 static int encode(TextStates *out, Pipeline *p, int which, int at, const char *text, Err *err)
 {
     const Clip *clip = p->text[which];
-    const int xl = p->unet->config.add == ADD_TEXT_TIME, C = clip->config.text.hidden_size;
+    const int xl = p->unet->config.add == ADD_TEXT_TIME;
+    const size_t C = (size_t)clip->config.text.hidden_size;
     int count, dropped;
     ClipText y = { 0 };
     Net n;
@@ -72,7 +74,7 @@ static int encode(TextStates *out, Pipeline *p, int which, int at, const char *t
     }
     if (status == 0) {
         const real *v = xl ? y.penultimate->v : y.last_hidden_state->v;
-        for (int i = 0; i < out->L; i++) memcpy(out->states + (size_t)i * (size_t)out->E + at, v + (size_t)i * (size_t)C, (size_t)C * sizeof *v);
+        for (size_t i = 0; i < (size_t)out->L; i++) memcpy(out->states + i * (size_t)out->E + at, v + i * C, C * sizeof *v);
         if (out->pooled != NULL && y.text_embeds != NULL) memcpy(out->pooled, y.text_embeds->v, (size_t)out->D * sizeof(real));
     }
     tape_free(tape);
@@ -176,7 +178,8 @@ static int predict(void *self, real *eps, const real *xt, int t, const Cond *con
     const Tensor *y = forward(d, d->tape, xt, t, cond->kind == COND_TEXT ? &d->text : &d->other, &d->err);
     if (y == NULL) return err_set(err, "%s", d->err.msg);
     const long bad = first_not_finite(y->v, n);            /* a learned variance is in the channels beyond */
-    if (bad >= 0) return err_set(err, "%s: the UNet's output at t = %d has %g at %ld, expected finite values", d->p->folder, t, (double)y->v[bad], bad);
+    if (bad >= 0)
+        return err_set(err, "%s: the UNet's output at t = %d has %g at %ld, expected finite values", d->p->folder, t, (double)y->v[bad], bad);
     to_eps(eps, xt, y->v, d->p->S, t, n);
     return 0;
 }

@@ -79,3 +79,12 @@ int scheduler_read(ScheduleConfig *out, const char *folder, Err *err)
     const int named = strncmp(why.msg, path, strlen(path)) == 0;      /* what sampler/ says does not know the file */
     return status == 0 ? 0 : err_set(err, "%s%s%s", named ? "" : path, named ? "" : ": ", why.msg);
 }
+
+const char *scheduler_text(char out[SCHEDULER_TEXT], const ScheduleConfig *c)
+{
+    static const char *const betas[] = { "linear", "scaled_linear", "squaredcos_cap_v2" };
+    static const char *const predictions[] = { "epsilon", "sample", "v_prediction" };
+    snprintf(out, SCHEDULER_TEXT, "%d levels, betas %s, predicts %s; sampled with DDIM", c->num_train_timesteps, betas[c->beta_schedule],
+             predictions[c->prediction_type]);
+    return out;
+}

@@ -14,4 +14,8 @@
  * its default would clip them: StableDiffusionPipeline turns it off, and so must a caller that has a VAE. */
 int scheduler_read(ScheduleConfig *out, const char *folder, Err *err);
 
+/* "1000 levels, betas scaled_linear, predicts epsilon; sampled with DDIM", for people. Returns out. */
+enum { SCHEDULER_TEXT = 128 };
+const char *scheduler_text(char out[SCHEDULER_TEXT], const ScheduleConfig *c);
+
 #endif

@@ -58,6 +58,7 @@ static const struct { const char *name, *binary32, *binary64; } published[] = {
     { "scene", "9687b0896dedd154", "b105d08751f9eb1b" },
     { "render", "8640c9868150601a", "6cf94867db59d2ec" },
     { "distill", "b7231ab921edc350", "822a374a1cff3d1e" },
+    { "unet", "625ca2c9404b0b36", "e40523deeaadb3b9" },
 };
 
 /* ---- probes: volatile, so that the machine answers and not the compiler ---- */
@@ -418,6 +419,9 @@ static int make_distill(Sha256 *s, Err *err)
     return status;
 }
 
+static void put_network(void *to, const real *x, size_t n) { put_reals(to, x, n); }
+static int  make_unet(Sha256 *s, Err *err) { return selftest_unet(put_network, s, err); }
+
 /* One of function, wide and make. Functions of `real` have their own names, those that are binary64 in both programs d_. */
 static const struct { const char *name; Function *function; WideFunction *wide; Make *make; } items[] = {
     { "rng.uniform", NULL, NULL, make_uniform },
@@ -440,6 +444,7 @@ static const struct { const char *name; Function *function; WideFunction *wide; 
     { "sum", NULL, NULL, make_sums },             { "gemm", NULL, NULL, make_gemm },
     { "schedule", NULL, NULL, make_schedule },    { "scene", NULL, NULL, make_scene },
     { "render", NULL, NULL, make_render },        { "distill", NULL, NULL, make_distill },
+    { "unet", NULL, NULL, make_unet },
 };
 enum { ITEMS = sizeof items / sizeof items[0] };
 

@@ -25,4 +25,7 @@ int selftest_count(void);
 /* digest (selftest_count()). -1 with err set: out of memory. */
 int selftest_digests(Digest *digest, Err *err);
 
+/* selftest_unet.c: a small UNet's output and gradients, array by array. */
+int selftest_unet(void (*put)(void *to, const real *x, size_t n), void *to, Err *err);
+
 #endif

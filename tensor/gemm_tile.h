@@ -1,6 +1,7 @@
-/* gemm_tile.h -- the innermost loop of every matrix product: one tile of outputs, in registers
+/* gemm_tile.h -- one tile of outputs in registers, for products whose operands are panels already (attention.c)
  *
- * For gemm.c and attention.c. A panel is a part of an operand with lanes side by side: a (depth, GEMM_MR), b (depth, GEMM_NR).
+ * A panel is a part of an operand with lanes side by side: a (depth, rows), b (depth, GEMM_NR). gemm.c, which packs matrices
+ * of its callers, has a tile of its own that reads a row by row.
  */
 #ifndef SDREF_GEMM_TILE_H
 #define SDREF_GEMM_TILE_H

@@ -94,7 +94,7 @@ static inline void folder_edit(const char *folder, const char *file, const char 
 typedef enum { SPOIL_DROP, SPOIL_ROW, SPOIL_NAN, SPOIL_TYPE, SPOIL_ADD } Spoil;
 
 /* A weight file again with one tensor spoiled: not there; with a row less; its first value NaN (f16 or f32); of type I32 or I16; or
- * with another tensor beside it. */
+ * as it is, with class_embedding.weight beside it, a copy. */
 static inline void folder_spoil(const char *folder, const char *file, const char *tensor, Spoil spoil)
 {
     static const uint32_t nan_bits = 0x7fc00000, half_nan = 0x7e00;
@@ -115,7 +115,7 @@ static inline void folder_spoil(const char *folder, const char *file, const char
             if (spoil == SPOIL_ROW) u.dim[0]--;
             if (spoil == SPOIL_NAN) memcpy(copy, t->dtype == ST_F32 ? &nan_bits : &half_nan, t->dtype == ST_F32 ? 4 : 2);
             if (spoil == SPOIL_TYPE) u.dtype = t->dtype == ST_F32 ? ST_I32 : ST_I16;
-            if (spoil == SPOIL_ADD) stw_add(w, "another.weight", t->dtype, t->ndim, t->dim, copy);
+            if (spoil == SPOIL_ADD) stw_add(w, "class_embedding.weight", t->dtype, t->ndim, t->dim, copy);
         }
         stw_add(w, u.name, u.dtype, u.ndim, u.dim, u.bytes);
     }

@@ -54,7 +54,7 @@ words() {
     gives "--help" 0 '*`sdref COMMAND --help`*' "$sdref" --help
     gives "help prompts" 0 'objects: *mug*' "$sdref" help prompts
     gives "help trace" 0 '?*' "$sdref" help trace
-    for c in distill render verify compare trace inspect selftest; do
+    for c in distill render sample verify compare trace inspect init selftest; do
         run "$sdref" $c --help
         case $status-$out-$err in "0-"*"Usage: sdref $c"*-) say ok "$c --help" ;; *) say "status $status, '$err'" "$c --help" ;; esac
     done
@@ -133,6 +133,60 @@ traces() {   # of this program, judged by both
     gives "compare two kinds of trace" 1 'short: *' "$sdref" compare "$work/e-$number" "$work/r-$number"
 }
 
+# ---- networks and pipelines ----
+
+networks() {   # init -> inspect -> trace -> verify, of every kind; same bytes whatever the threads and the program
+    for config in nets/sd15/unet vae taesd clip clip_text; do
+        model=$work/net-$number/$config
+        gives "init $config" 0 "$model/*.safetensors: * tensors, * parameters, * MB" "$sdref" init "$golden/$config/config.json" --seed 7 --dtype f16 --out "$model"
+        gives "inspect $config" 0 'supported: a network of kind *' "$sdref" inspect "$model"
+        "$build/sdref-f64" init "$golden/$config/config.json" --seed 7 --dtype f16 --threads 3 --out "$work/again" >"$work/out" 2>&1
+        if cmp -s "$model"/*.safetensors "$work/again"/*.safetensors; then say ok "init $config again"; else say "the bytes differ" "init $config again"; fi
+        rm -rf "$work/again"
+        gives "trace $config" 0 '' "$sdref" trace --network "$model" --size 16 --tokens 7 --grad input --out "$model/trace"
+        for judge in sdref sdref-f64; do gives "$judge verifies $config of $number" 0 'fine: *' "$build/$judge" verify "$model/trace"; done
+    done
+    for dtype in bf16 f32; do gives "init as $dtype" 0 '*' "$sdref" init "$golden/taesd/config.json" --dtype $dtype --out "$work/net-$number/$dtype"; done
+    gives "inspect BF16" 0 'supported: *taesd' "$sdref" inspect "$work/net-$number/bf16"
+    refuses "init without --out" '*--out*' "$sdref" init "$golden/taesd/config.json"
+    refuses "init of no config" "*$golden/schedules.safetensors*" "$sdref" init "$golden/schedules.safetensors" --out net
+    refuses "init of a pipeline's index" '*model_index.json*StableDiffusionPipeline*UNet2DModel*' "$sdref" init "$golden/pipelines/sd1/model_index.json" --out net
+    refuses "trace of no network" '*none/config.json*' "$sdref" trace --network none --out t
+    refuses "trace of a wrong size" "*--size*'7x'*" "$sdref" trace --network "$golden/taesd" --size 7x --out t
+}
+sample() { "$sdref" sample "$@" --quiet; }
+samples() {
+    here=$golden/pipelines
+    gives "sample the exact prior" 0 "$work/exact.png: \"a red mug\", 64 x 64 pixels (shown 2 times as large), seeds 3" \
+        sample "a red mug" --steps 3 --guidance 1 --count 1 --seed 3 --out "$work/exact.png"
+    for p in sd1 sd2 sdxl; do
+        gives "inspect $p" 0 'as a prior: its parts fit each other' "$sdref" inspect "$here/$p"
+        gives "sample $p" 0 '*seeds 8 9' sample "the other" --prior "$here/$p" --negative "a" --steps 2 --count 2 --seed 8 --out "$work/$p-$number.png"
+    done
+    sample "the other" --prior "$here/sdxl" --negative "a" --steps 2 --count 2 --seed 8 --threads 1 --out "$work/again.png" >"$work/out"
+    if cmp -s "$work/sdxl-$number.png" "$work/again.png"; then say ok "sample with 1 thread"; else say "the bytes differ" "sample with 1 thread"; fi
+    missing=
+    for words in prompt 'the other' seeds '8 9' steps guidance 7.5 negative software 'sdref [0-9]'; do grep -aq "$words" "$work/sd1-$number.png" || missing="$missing, $words"; done
+    if [ -z "$missing" ]; then say ok "what the picture says"; else say "not there: $missing" "what the picture says"; fi
+    gives "sample without text" 0 '*: "", 8 x 8 pixels (shown 16 times as large), seeds 0' sample "" --prior "$here/ddpm" --steps 2 --count 1 --out "$work/x.png"
+    gives "sample with states" 0 '*seeds 0' sample "a label" --prior "$here/if" --embeddings "$here/if/embeds.safetensors" --steps 2 --count 1 --out "$work/x.png"
+    run "$sdref" sample "a a a a a a a a a a a a a a a a a" --prior "$here/sd1" --steps 1 --count 1 --out "$work/x.png"
+    case $status-$err in 0-*"PNDMScheduler: 1000 levels"*"predicts epsilon"*"of its 17 tokens the last 3 were cut off") say ok "a long prompt" ;; *) say "status $status, $err" "a long prompt" ;; esac
+    refuses "a prior that is not there" '*none/model_index.json*' sample "a" --prior none --out x.png
+    refuses "a network is no pipeline" '*model_index.json*' sample "a" --prior "$golden/taesd" --out x.png
+    refuses "a prompt without text" '*PROMPT*"a cat"*takes no text*' sample "a cat" --prior "$here/ddpm" --out x.png
+    refuses "no states" '*T5EncoderModel*--embeddings*' sample "a" --prior "$here/if" --out x.png
+    refuses "states of another width" "*vsd.safetensors*'prompt_embeds'*" sample "a" --prior "$here/if" --embeddings "$golden/estimators/vsd.safetensors" --out x.png
+    refuses "two negative prompts" '*--negative*--embeddings*' sample "a" --prior "$here/if" --embeddings "$here/if/embeds.safetensors" --negative b --out x.png
+    refuses "a size between" '*--height*17*multiples of 2*' sample "a" --prior "$here/sd1" --height 17 --out x.png
+    refuses "a size the UNet cannot" '*/unet*sample*multiples of 2*' sample "" --prior "$here/if" --embeddings "$here/if/embeds.safetensors" --height 9 --out x.png
+    refuses "too many steps" '*--steps*1000*' sample "a" --prior "$here/sd1" --steps 1000 --out x.png
+    refuses "a folder's option" '*--height*--prior*' sample "a red mug" --height 64 --out x.png
+    refuses "no such object" '*"cat"*' sample "a cat" --out x.png
+    refuses "no folder for the sheet" "*--out*'none/x.png'*" sample "a red mug" --out none/x.png
+    if [ -z "$(ls -A)" ]; then say ok "no sheet was written"; else say "$(ls -A) was written" "no sheet was written"; fi
+}
+
 # ---- runs ----
 
 settings="--resolution 16 --grid 8 --samples 8 --cameras 5 --blob 8"
@@ -182,6 +236,8 @@ for program in sdref sdref-f64; do
     files
     [ $program = sdref ] && corpus
     traces
+    networks
+    samples
     runs
 done
 refuses "resumed by the other program" '*binary32*' "$build/sdref-f64" distill --resume --out "$work/a-binary32"

@@ -16,6 +16,10 @@
 #define BAR_SAMPLE 1e-4
 #endif
 
+#define INDEX "model_index.json"
+#define SCHEDULER "scheduler/scheduler_config.json"
+#define WEIGHTS "unet/diffusion_pytorch_model.safetensors"
+
 static const char golden[] = "tests/golden/pipelines";
 
 /* ---- samples ---- */
@@ -153,38 +157,49 @@ static void refused(char folder[FOLDER_PATH], const char *embeddings, const char
 static void refuses_settings(void)
 {
     static const struct { const char *pipeline, *file, *from, *to, *says[4]; } cases[] = {
-        { "sd1", "model_index.json", "UNet2DConditionModel", "Transformer2DModel", { "/model_index.json", "'unet'", "Transformer2DModel", "UNet2DConditionModel or" } },
-        { "sd1", "model_index.json", "\"unet\"", "\"net\"", { "/model_index.json", "'net'", "UNet2DConditionModel", "no such part" } },
-        { "sd1", "model_index.json", "\"safety_checker\"", "\"controlnet\"", { "/model_index.json", "'controlnet'" } },
-        { "sd1", "model_index.json", "CLIPTextModel", "RobertaModel", { "/model_index.json", "'text_encoder' is RobertaModel", "CLIPTextModel", "--embeddings" } },
-        { "sd1", "model_index.json", "CLIPTokenizer", "T5Tokenizer", { "/model_index.json", "'tokenizer' is T5Tokenizer", "expected CLIPTokenizer" } },
-        { "sd1", "model_index.json", "AutoencoderKL", "VQModel", { "/model_index.json", "'vae' is VQModel", "expected AutoencoderKL" } },
-        { "sd1", "model_index.json", "false", "false, \"requires_aesthetics_score\": true", { "/model_index.json", "'requires_aesthetics_score' is true" } },
-        { "sd1", "model_index.json", "\"PNDMScheduler\"", "null", { "/model_index.json", "'scheduler' is absent" } },
-        { "sd1", "model_index.json", "}", "", { "/model_index.json" } },
-        { "sd1", "model_index.json", "\"vae\": [\n    \"diffusers\",\n    \"AutoencoderKL\"", "\"vae\": [ null, null", { "/unet/config.json", "'in_channels' is 4", "expected 3" } },
-        { "sd1", "scheduler/scheduler_config.json", "PNDM", "FlowMatchEulerDiscrete", { "/scheduler/scheduler_config.json", "'_class_name' is \"FlowMatch", "expected DDIMScheduler" } },
-        { "sd1", "scheduler/scheduler_config.json", "\"epsilon\"", "\"foo\"", { "/scheduler/scheduler_config.json", "prediction_type \"foo\"", "expected epsilon" } },
-        { "sd1", "scheduler/scheduler_config.json", "scaled_linear", "sigmoid", { "/scheduler/scheduler_config.json", "beta_schedule \"sigmoid\"", "expected linear" } },
-        { "sd1", "scheduler/scheduler_config.json", "betas\": null", "betas\": [0.1, 0.2]", { "/scheduler/scheduler_config.json", "'trained_betas' is", "expected null" } },
-        { "sd1", "scheduler/scheduler_config.json", "{", "{ \"rescale_betas_zero_snr\": true,", { "/scheduler/scheduler_config.json", "'rescale_betas_zero_snr' is true", "expected false" } },
-        { "sd1", "scheduler/scheduler_config.json", "{", "{ \"frobnicate\": 1,", { "/scheduler/scheduler_config.json", "'frobnicate' is 1", "expected none" } },
-        { "sd1", "scheduler/scheduler_config.json", "0.012", "1.5", { "/scheduler/scheduler_config.json", "1.5" } },
-        { "sd1", "scheduler/scheduler_config.json", "1000", "\"many\"", { "/scheduler/scheduler_config.json", "'num_train_timesteps' is \"many\"", "whole number" } },
+        { "sd1", INDEX, "UNet2DConditionModel", "Transformer2DModel",
+          { "/" INDEX, "'unet'", "Transformer2DModel", "UNet2DConditionModel or" } },
+        { "sd1", INDEX, "\"unet\"", "\"net\"", { "/" INDEX, "'net'", "UNet2DConditionModel", "no such part" } },
+        { "sd1", INDEX, "\"safety_checker\"", "\"controlnet\"", { "/" INDEX, "'controlnet'" } },
+        { "sd1", INDEX, "CLIPTextModel", "RobertaModel", { "/" INDEX, "'text_encoder' is RobertaModel", "CLIPTextModel", "--embeddings" } },
+        { "sd1", INDEX, "CLIPTokenizer", "T5Tokenizer", { "/" INDEX, "'tokenizer' is T5Tokenizer", "expected CLIPTokenizer" } },
+        { "sd1", INDEX, "AutoencoderKL", "VQModel", { "/" INDEX, "'vae' is VQModel", "expected AutoencoderKL" } },
+        { "sd1", INDEX, "false", "false, \"requires_aesthetics_score\": true", { "/" INDEX, "'requires_aesthetics_score' is true" } },
+        { "sd1", INDEX, "\"PNDMScheduler\"", "null", { "/" INDEX, "'scheduler' is absent" } },
+        { "sd1", INDEX, "}", "", { "/" INDEX } },
+        { "sd1", INDEX, "\"vae\": [\n    \"diffusers\",\n    \"AutoencoderKL\"", "\"vae\": [ null, null",
+          { "/unet/config.json", "'in_channels' is 4", "expected 3" } },
+        { "sd1", SCHEDULER, "PNDM", "FlowMatchEulerDiscrete", { "/" SCHEDULER, "'_class_name' is \"FlowMatch", "expected DDIMScheduler" } },
+        { "sd1", SCHEDULER, "\"epsilon\"", "\"foo\"", { "/" SCHEDULER, "prediction_type \"foo\"", "expected epsilon" } },
+        { "sd1", SCHEDULER, "scaled_linear", "sigmoid", { "/" SCHEDULER, "beta_schedule \"sigmoid\"", "expected linear" } },
+        { "sd1", SCHEDULER, "betas\": null", "betas\": [0.1, 0.2]", { "/" SCHEDULER, "'trained_betas' is", "expected null" } },
+        { "sd1", SCHEDULER, "{", "{ \"rescale_betas_zero_snr\": true,",
+          { "/" SCHEDULER, "'rescale_betas_zero_snr' is true", "expected false" } },
+        { "sd1", SCHEDULER, "{", "{ \"frobnicate\": 1,", { "/" SCHEDULER, "'frobnicate' is 1", "expected none" } },
+        { "sd1", SCHEDULER, "0.012", "1.5", { "/" SCHEDULER, "1.5" } },
+        { "sd1", SCHEDULER, "1000", "\"many\"", { "/" SCHEDULER, "'num_train_timesteps' is \"many\"", "whole number" } },
         { "sd1", "unet/config.json", "sample_size", "simple_size", { "/unet/config.json", "'simple_size' is 8", "expected none" } },
         { "sd1", "unet/config.json", "\"silu\"", "\"tanh\"", { "/unet/config.json", "'act_fn' is \"tanh\"", "silu" } },
-        { "sd1", "unet/config.json", "\"cross_attention_dim\": 16", "\"cross_attention_dim\": 24", { "/unet/diffusion_pytorch_model.safetensors", "attn2.to_k.weight", "8x16", "expected 8x24" } },
-        { "sd1", "unet/config.json", "\"class_embed_type\": null", "\"class_embed_type\": \"timestep\"", { "/unet/", "class_embedding", "expected" } },
-        { "sd1", "unet/config.json", "UNet2DConditionModel", "AutoencoderKL", { "/unet/config.json" } },
-        { "sd1", "text_encoder/config.json", "quick_gelu", "softsign", { "/text_encoder/config.json", "'hidden_act' is softsign", "quick_gelu" } },
-        { "sd1", "text_encoder/config.json", "\"CLIPTextModel\"", "\"BertModel\"", { "/text_encoder/config.json", "BertModel", "CLIPTextModel" } },
-        { "sd1", "text_encoder/config.json", "\"vocab_size\": 714", "\"vocab_size\": 700", { "/text_encoder/model.safetensors", "token_embedding.weight", "714x16", "700x16" } },
+        { "sd1", "unet/config.json", "\"cross_attention_dim\": 16", "\"cross_attention_dim\": 24",
+          { "/" WEIGHTS, "attn2.to_k.weight", "8x16", "expected 8x24" } },
+        { "sd1", "unet/config.json", "\"class_embed_type\": null", "\"class_embed_type\": \"timestep\"",
+          { "/unet/", "class_embedding", "expected" } },
+        { "sd1", "unet/config.json", "UNet2DConditionModel", "AutoencoderKL", { "/unet/config.json", "'_class_name' is \"Auto" } },
+        { "sd1", "text_encoder/config.json", "quick_gelu", "softsign",
+          { "/text_encoder/config.json", "'hidden_act' is softsign", "quick_gelu" } },
+        { "sd1", "text_encoder/config.json", "\"CLIPTextModel\"", "\"BertModel\"",
+          { "/text_encoder/config.json", "BertModel", "CLIPTextModel" } },
+        { "sd1", "text_encoder/config.json", "\"vocab_size\": 714", "\"vocab_size\": 700",
+          { "/text_encoder/model.safetensors", "token_embedding.weight", "714x16", "700x16" } },
         { "sd1", "vae/config.json", "0.18215", "0", { "/vae/config.json", "'scaling_factor' is 0", "above 0" } },
-        { "sd1", "vae/config.json", "\"latent_channels\": 4", "\"latent_channels\": 8", { "/vae/diffusion_pytorch_model.safetensors", "conv", "expected" } },
+        { "sd1", "vae/config.json", "\"latent_channels\": 4", "\"latent_channels\": 8",
+          { "/vae/diffusion_pytorch_model.safetensors", "conv", "expected" } },
         { "sd1", "tokenizer/vocab.json", "\"the</w>\"", "\"teh</w>\"", { "/tokenizer/merges.txt", "the</w>" } },
-        { "sdxl", "tokenizer_2/tokenizer_config.json", "\"model_max_length\": 16", "\"model_max_length\": 12", { "/text_encoder_2", "takes 12", "expected 16" } },
-        { "sdxl", "unet/diffusion_pytorch_model.safetensors.index.json", "00002-of", "00009-of", { "/unet/diffusion_pytorch_model", "00009-of-00003" } },
-        { "if", "model_index.json", "IF", "IF", { "/model_index.json", "'text_encoder' is T5EncoderModel", "--embeddings" } },
+        { "sdxl", "tokenizer_2/tokenizer_config.json", "\"model_max_length\": 16", "\"model_max_length\": 12",
+          { "/text_encoder_2", "takes 12", "expected 16" } },
+        { "sdxl", "unet/diffusion_pytorch_model.safetensors.index.json", "00002-of", "00009-of",
+          { "/unet/diffusion_pytorch_model", "00009-of-00003" } },
+        { "if", INDEX, "IF", "IF", { "/" INDEX, "'text_encoder' is T5EncoderModel", "--embeddings" } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         char folder[FOLDER_PATH], what[128];
@@ -198,11 +213,13 @@ static void refuses_settings(void)
 static void refuses_weights(void)
 {
     static const struct { const char *pipeline, *file, *tensor; Spoil spoil; const char *says[4]; } cases[] = {
-        { "sd1", "unet/diffusion_pytorch_model.safetensors", "conv_in.bias", SPOIL_DROP, { "/unet/diffusion_pytorch_model.safetensors", "no tensor 'conv_in.bias'", "expected" } },
-        { "sd1", "unet/diffusion_pytorch_model.safetensors", "conv_in.bias", SPOIL_TYPE, { "/unet/diffusion_pytorch_model.safetensors", "'conv_in.bias' is I16", "expected F16" } },
-        { "sd1", "unet/diffusion_pytorch_model.safetensors", "conv_in.bias", SPOIL_ADD, { "/unet/diffusion_pytorch_model.safetensors", "'another.weight'" } },
-        { "sd1", "text_encoder/model.safetensors", "text_model.final_layer_norm.bias", SPOIL_DROP, { "/text_encoder/model.safetensors", "final_layer_norm.bias", "expected" } },
-        { "sd2", "vae/diffusion_pytorch_model.fp16.safetensors", "decoder.layers.0.bias", SPOIL_DROP, { "/vae/diffusion_pytorch_model.fp16.safetensors", "decoder.layers.0.bias" } },
+        { "sd1", WEIGHTS, "conv_in.bias", SPOIL_DROP, { "/" WEIGHTS, "no tensor 'conv_in.bias'", "expected" } },
+        { "sd1", WEIGHTS, "conv_in.bias", SPOIL_TYPE, { "/" WEIGHTS, "'conv_in.bias' is I16", "expected F16" } },
+        { "sd1", WEIGHTS, "conv_in.bias", SPOIL_ADD, { "/" WEIGHTS, "'class_embedding.weight'" } },
+        { "sd1", "text_encoder/model.safetensors", "text_model.final_layer_norm.bias", SPOIL_DROP,
+          { "/text_encoder/model.safetensors", "final_layer_norm.bias", "expected" } },
+        { "sd2", "vae/diffusion_pytorch_model.fp16.safetensors", "decoder.layers.0.bias", SPOIL_DROP,
+          { "/vae/diffusion_pytorch_model.fp16.safetensors", "decoder.layers.0.bias" } },
         { "if", "embeds.safetensors", "prompt_embeds", SPOIL_DROP, { "embeds.safetensors", "no tensor 'prompt_embeds'", "24" } },
         { "if", "embeds.safetensors", "negative_prompt_embeds", SPOIL_DROP, { "embeds.safetensors", "no tensor 'negative_prompt_embeds'" } },
         { "if", "embeds.safetensors", "prompt_embeds", SPOIL_TYPE, { "embeds.safetensors", "'prompt_embeds' is I32", "expected floating" } },
@@ -220,19 +237,21 @@ static void refuses_weights(void)
 static void refuses_parts(void)
 {
     static const struct { const char *pipeline, *part, *other, *says[4]; } swaps[] = {
-        { "sd1", "text_encoder", "pipelines/sdxl/text_encoder_2", { "/", "'hidden_size' of text_encoder/config.json is 24", "expected 16", "unet/config.json" } },
-        { "sdxl", "text_encoder_2", "pipelines/sd1/text_encoder", { "/", "text_encoder_2/config.json together is 32", "expected 40" } },
+        { "sd1", "text_encoder", "pipelines/sdxl/text_encoder_2",
+          { "/text_encoder/config.json", "'hidden_size' is 24", "expected 16", "unet/config.json" } },
+        { "sdxl", "text_encoder_2", "pipelines/sd1/text_encoder",
+          { "/text_encoder/config.json", "'hidden_size' is 32 together with text_encoder_2/config.json", "expected 40" } },
         { "sd1", "tokenizer", "tokenizer", { "/tokenizer/vocab.json", "49408 tokens", "at most 714", "text_encoder/config.json" } },
         { "sd1", "unet", "pipelines/if/unet", { "/unet/config.json", "'in_channels' is 3", "expected 4", "vae/config.json" } },
-        { "sd1", "unet", "pipelines/ddpm/unet", { "/unet/config.json", "'in_channels' is 3", "expected 4" } },
-        { "sd1", "unet", "vae", { "/unet/config.json", "kind vae", "expected a UNet" } },
+        { "sd1", "unet", "pipelines/ddpm", { "/unet/config.json", "'in_channels' is 3", "expected 4" } },
+        { "sd1", "unet", "vae", { "/unet/config.json", "'_class_name' is \"AutoencoderKL\"", "expected UNet2DConditionModel" } },
         { "ddpm", "unet", "nets/sd15/unet", { "/unet/config.json", "'in_channels' is 4", "expected 3" } },
     };
     static const struct { const char *pipeline, *file, *says[4]; } missing[] = {
-        { "sd1", "model_index.json", { "/model_index.json" } },
+        { "sd1", INDEX, { "/" INDEX } },
         { "sd1", "unet/config.json", { "/unet/config.json" } },
-        { "sd1", "unet/diffusion_pytorch_model.safetensors", { "/unet", "no weights", "diffusion_pytorch_model.safetensors" } },
-        { "sd1", "scheduler/scheduler_config.json", { "/scheduler/scheduler_config.json" } },
+        { "sd1", WEIGHTS, { "/unet", "no weights", "diffusion_pytorch_model.safetensors" } },
+        { "sd1", SCHEDULER, { "/" SCHEDULER } },
         { "sd1", "tokenizer/merges.txt", { "/tokenizer/merges.txt" } },
         { "sdxl", "text_encoder_2/model.safetensors", { "/text_encoder_2", "no weights" } },
         { "sdxl", "unet/diffusion_pytorch_model-00001-of-00003.safetensors", { "00001-of-00003" } },
@@ -251,6 +270,11 @@ static void refuses_parts(void)
     const char *const no_text[4] = { "--embeddings", "takes no text" }, *const no_pooled[4] = { "text_encoder_2/config.json", "'projection_dim' is 0", "expected 20" };
     folder_new(folder, "ddpm");
     refused(folder, "tests/golden/pipelines/if/embeds.safetensors", no_text, "embeddings");
+    const char *const class[4] = { "/unet/config.json", "'num_class_embeds' is 32", "expected null" };
+    folder_new(folder, "sd1");
+    folder_edit(folder, "unet/config.json", "\"num_class_embeds\": null", "\"num_class_embeds\": 32");
+    folder_spoil(folder, WEIGHTS, "time_embedding.linear_2.weight", SPOIL_ADD);
+    refused(folder, NULL, class, "a class");
     folder_new(folder, "sdxl");
     folder_edit(folder, "text_encoder_2/config.json", "CLIPTextModelWithProjection", "CLIPTextModel");
     folder_spoil(folder, "text_encoder_2/model.safetensors", "text_projection.weight", SPOIL_DROP);
@@ -279,7 +303,7 @@ static void refuses_work(void)
     folder_end(folder);
 
     folder_new(folder, "ddpm");
-    folder_spoil(folder, "unet/diffusion_pytorch_model.safetensors", "conv_out.bias", SPOIL_NAN);
+    folder_spoil(folder, "diffusion_pytorch_model.safetensors", "conv_out.bias", SPOIL_NAN);
     err = (Err){ 0 };
     p = pipeline_open(folder, NULL, &err);
     Prior *d = p == NULL ? NULL : prior_new(p, "", NULL, 8, 8, &err);

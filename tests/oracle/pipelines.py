@@ -5,7 +5,7 @@
     sd1/    StableDiffusionPipeline after 1.5: PNDM, quick_gelu, the end token by the old rule, bfloat16 weights; a prompt that is too long
     sd2/    after 2.1: v_prediction, gelu, linear projections, "!" pads, float16 under the variant's names, AutoencoderTiny, negative prompt
     sdxl/   StableDiffusionXLPipeline: two text encoders, pooled text and sizes, a UNet in shards, zeros for the empty prompt
-    ddpm/   DDPMPipeline: UNet2DModel on pixels, clipped, with noise (eta 0.5)
+    ddpm/   DDPMPipeline: UNet2DModel on pixels, clipped, with noise (eta 0.5); all files in one folder, as google's
     if/     IFPipeline's first stage: states from a file (T5 is declared, and not there), learned variance, dynamic thresholding
     expected.safetensors in each: text, other (states), pooled, latent, image; its metadata: prompt, negative, seed, steps, guidance,
             eta, height, width. The noise is torch.manual_seed(seed); torch.randn(1,C,h,w) in float32.
@@ -229,6 +229,14 @@ def declare(folder, **parts):
         json.dump({**index, **parts}, f, indent=2)
 
 
+def flatten(folder):
+    """As google/ddpm-cifar10-32: the parts' files beside model_index.json."""
+    for part in ("unet", "scheduler"):
+        for f in os.listdir(os.path.join(folder, part)):
+            os.rename(os.path.join(folder, part, f), os.path.join(folder, f))
+        os.rmdir(os.path.join(folder, part))
+
+
 def write(name, case, out):
     folder, embeds = os.path.join(out, name), None
     pipe = case.pipeline(**case.parts, scheduler=case.scheduler,
@@ -237,6 +245,8 @@ def write(name, case, out):
     save(case, pipe, folder)
     if name == "sd1":       # as published; the folders are not needed
         declare(folder, safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"], feature_extractor=["transformers", "CLIPImageProcessor"])
+    if name == "ddpm":
+        flatten(folder)
     if name == "if":
         declare(folder, text_encoder=["transformers", "T5EncoderModel"], tokenizer=["transformers", "T5Tokenizer"])
         generator = torch.Generator().manual_seed(1)
@@ -294,3 +304,7 @@ if __name__ == "__main__":
     for pipeline_name, make in (("sd1", sd1), ("sd2", sd2), ("sdxl", sdxl), ("ddpm", ddpm), ("if", deepfloyd)):
         write(pipeline_name, make(), sys.argv[1])
     write_schedulers(os.path.join(sys.argv[1], "schedulers.json"))
+    with open(os.path.join(HERE, "..", "golden", "tokenizer", "LICENSE")) as licence:
+        text = licence.read().partition("\n")[2]
+    with open(os.path.join(sys.argv[1], "LICENSE"), "w") as f:
+        f.write("This licence covers the files vocab.json and merges.txt below: the beginning of those of OpenAI's CLIP.\n" + text)
