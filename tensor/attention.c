@@ -87,6 +87,20 @@ static void product(real *c, const real *a, const real *b, int rows, int depth)
     for (int i = 0; i < rows; i += ROWS) gemm_tile(c + i * GEMM_NR, a + (ptrdiff_t)i * depth, b, GEMM_NR, ROWS, depth);
 }
 
+/* A whole tile of scores, scaled, into the maxima. Lane by lane, so that a maximum stays in its register. */
+static void scale_tile(real *restrict s, real *restrict most, real scale)
+{
+    for (int l = 0; l < GEMM_NR; l++) {
+        real top = most[l];
+        for (int row = 0; row < ROWS; row++) {
+            const real x = scale * s[row * GEMM_NR + l];
+            s[row * GEMM_NR + l] = x;
+            top = x > top ? x : top;
+        }
+        most[l] = top;
+    }
+}
+
 /* e (Tk, GEMM_NR): the scaled scores of queries i0 ..; their maxima. */
 static void scores(real *e, real *most, const real *keys, const real *queries, const Sizes *z, int i0)
 {
@@ -99,6 +113,10 @@ static void scores(real *e, real *most, const real *keys, const real *queries, c
         real *s = e + (ptrdiff_t)j * GEMM_NR;
         memset(s, 0, ROWS * GEMM_NR * sizeof(real));
         product(s, keys + (ptrdiff_t)j * z->d, queries, ROWS, z->d);
+        if (!z->causal && z->Tk - j >= ROWS) {
+            scale_tile(s, most, z->scale);
+            continue;
+        }
         for (int row = 0; row < smaller(ROWS, z->Tk - j); row++) {
             for (int l = 0; l < GEMM_NR; l++) {
                 real x = z->scale * s[row * GEMM_NR + l];
