@@ -77,7 +77,8 @@ static void pack_taps(real *panel, const void *from, int step, int lane0, int la
 
 /* ---- margins ---- */
 
-/* How planes (H, W) become planes (rows, cols): (r,c) holds (r + up, c + left) / gap where that is whole and inside, else 0. */
+/* How planes (H, W) become planes (rows, cols): (r,c) holds (r + up, c + left) / gap where that is whole and inside,
+ * else 0. */
 typedef struct Margin { int H, W, rows, cols, up, left, gap; } Margin;
 
 static void plane_with_margin(real *out, const real *x, Margin m)
@@ -98,7 +99,8 @@ typedef struct { real *out; const real *x; Margin m; } Planes;
 static void margin_piece(const void *job, size_t plane)
 {
     const Planes *k = job;
-    plane_with_margin(k->out + plane * (size_t)k->m.rows * (size_t)k->m.cols, k->x + plane * (size_t)k->m.H * (size_t)k->m.W, k->m);
+    const size_t from = (size_t)k->m.H * (size_t)k->m.W, to = (size_t)k->m.rows * (size_t)k->m.cols;
+    plane_with_margin(k->out + plane * to, k->x + plane * from, k->m);
 }
 
 /* All planes with their margin, in the tape's memory; x itself when there is none. NULL: out of memory. */
@@ -123,18 +125,20 @@ static Patches patches_of_x(Tape *t, const real *x, ConvSizes s, Conv c)
 {
     const int h = conv_size(s.H, s.kh, c), width = conv_size(s.W, s.kw, c);
     const int none = c.before == 0 && c.after == 0;
-    const Margin m = { .H = s.H, .W = s.W, .rows = none ? s.H : (h - 1) * c.stride + s.kh, .gap = 1,
-                       .cols = none ? s.W : (width - 1) * c.stride + s.kw, .up = -c.before, .left = -c.before };
+    const Margin m = { .H = s.H, .W = s.W, .up = -c.before, .left = -c.before, .gap = 1,
+                       .rows = none ? s.H : (h - 1) * c.stride + s.kh, .cols = none ? s.W : (width - 1) * c.stride + s.kw };
     const ptrdiff_t plane = (ptrdiff_t)m.rows * m.cols;
     const real *at = with_margin(t, x, s.N * s.C, m);
-    return joined((Patches){ at, s.C * plane, plane, m.cols, 1, (ptrdiff_t)c.stride * m.cols, c.stride, s.kh, s.kw, width, h * width });
+    const ptrdiff_t row = (ptrdiff_t)c.stride * m.cols;
+    return joined((Patches){ at, s.C * plane, plane, m.cols, 1, row, c.stride, s.kh, s.kw, width, h * width });
 }
 
 /* P'(dy): what tap (p,q) of pixel (i,j) of x multiplies lies at row i + kh - 1 - p, column j + kw - 1 - q. */
 static Patches patches_of_dy(Tape *t, const real *dy, ConvSizes s, Conv c)
 {
-    const Margin m = { .H = conv_size(s.H, s.kh, c), .W = conv_size(s.W, s.kw, c), .rows = s.H + s.kh - 1, .cols = s.W + s.kw - 1,
-                       .up = c.before - (s.kh - 1), .left = c.before - (s.kw - 1), .gap = c.stride };
+    const Margin m = { .H = conv_size(s.H, s.kh, c), .W = conv_size(s.W, s.kw, c), .gap = c.stride,
+                       .rows = s.H + s.kh - 1, .cols = s.W + s.kw - 1,
+                       .up = c.before - (s.kh - 1), .left = c.before - (s.kw - 1) };
     const ptrdiff_t plane = (ptrdiff_t)m.rows * m.cols, last_tap = (ptrdiff_t)(s.kh - 1) * m.cols + s.kw - 1;
     const real *at = with_margin(t, dy, s.N * s.O, m);
     if (at != NULL) at += last_tap;
@@ -181,8 +185,10 @@ static void pack_dy(real *panel, const void *from, int step, int lane0, int lane
     for (int k = 0, n; k < depth; k += n) {
         const int image = (k0 + k) / s->pixels, pixel = (k0 + k) % s->pixels;
         n = s->pixels - pixel < depth - k ? s->pixels - pixel : depth - k;
-        for (int l = 0; l < lanes; l++)
-            memcpy(panel + (ptrdiff_t)l * step + k, s->at + ((ptrdiff_t)image * s->O + lane0 + l) * s->pixels + pixel, (size_t)n * sizeof(real));
+        for (int l = 0; l < lanes; l++) {
+            const real *plane = s->at + ((ptrdiff_t)image * s->O + lane0 + l) * s->pixels;
+            memcpy(panel + (ptrdiff_t)l * step + k, plane + pixel, (size_t)n * sizeof(real));
+        }
     }
 }
 
@@ -201,9 +207,11 @@ static void conv_y(Tape *t, real *y, const real *x, const Weight *w, const Weigh
     const real *bias = weight_all(t, b);
     const Patches patches = patches_of_x(t, x, s, c);
     const ptrdiff_t pixels = patches.pixels;
-    const GemmOut out = { .at = y, .row = pixels, .next = s.O * pixels, .cols = patches.pixels, .start = GEMM_ROWS, .bias = bias };
+    const GemmOut out = { .at = y, .row = pixels, .next = s.O * pixels, .cols = patches.pixels,
+                          .start = GEMM_ROWS, .bias = bias };
     const GemmOperand columns = { .pack = pack_pixels, .from = &patches };
-    if (patches.at != NULL) product(t, out, gemm_weight_rows(w), columns, s.O, s.N * patches.pixels, s.C * s.kh * s.kw);
+    if (patches.at != NULL)
+        product(t, out, gemm_weight_rows(w), columns, s.O, s.N * patches.pixels, s.C * s.kh * s.kw);
     tape_rewind(t, mark);
 }
 
@@ -214,9 +222,10 @@ static void conv_dx(Tape *t, real *dx, const real *dy, const Weight *w, ConvSize
     const Turned turned = { w, s.C, s.kh * s.kw };
     const ptrdiff_t pixels = patches.pixels;
     const GemmOut out = { .at = dx, .row = pixels, .next = s.C * pixels, .cols = patches.pixels };
-    const GemmOperand rows = { .pack = pack_turned, .from = &turned, .along_k = 1 }, columns = { .pack = pack_pixels, .from = &patches };
-    if (patches.at != NULL)
-        product(t, out, turned.taps == 1 ? gemm_weight_cols(w) : rows, columns, s.C, s.N * patches.pixels, s.O * turned.taps);
+    const GemmOperand by_taps = { .pack = pack_turned, .from = &turned, .along_k = 1 };
+    const GemmOperand rows = turned.taps == 1 ? gemm_weight_cols(w) : by_taps;
+    const GemmOperand columns = { .pack = pack_pixels, .from = &patches };
+    if (patches.at != NULL) product(t, out, rows, columns, s.C, s.N * patches.pixels, s.O * turned.taps);
     tape_rewind(t, mark);
 }
 
@@ -228,7 +237,8 @@ static void conv_dw(Tape *t, real *dw, const real *dy, const real *x, ConvSizes 
     const int K = s.C * s.kh * s.kw;
     const GemmOperand rows = { .pack = pack_dy, .from = &dy_rows, .along_k = 1 };
     const GemmOperand columns = { .pack = pack_taps, .from = &patches, .along_k = 1 };
-    if (patches.at != NULL) product(t, (GemmOut){ .at = dw, .row = K, .cols = K }, rows, columns, s.O, K, s.N * patches.pixels);
+    const GemmOut out = { .at = dw, .row = K, .cols = K };
+    if (patches.at != NULL) product(t, out, rows, columns, s.O, K, s.N * patches.pixels);
     tape_rewind(t, mark);
 }
 
@@ -263,7 +273,7 @@ static void conv_pull(const void *saved, const Tensor *y)
     const ConvSizes s = k->s;
     if (k->x->g != NULL) conv_dx(k->t, k->x->g, y->g, k->w, s, k->c);
     if (k->w->g != NULL) conv_dw(k->t, k->w->g, y->g, k->x->v, s, k->c);
-    if (k->b != NULL && k->b->g != NULL) conv_db(k->b->g, y->g, s.N, s.O, (int)(y->n / ((size_t)s.N * (size_t)s.O)));
+    if (k->b != NULL && k->b->g != NULL) conv_db(k->b->g, y->g, s.N, s.O, (int)(y->s.d[2] * y->s.d[3]));
 }
 
 Tensor *op_conv2d(Tape *t, Tensor *x, const Weight *w, const Weight *b, Conv c, const char *name)
@@ -273,9 +283,11 @@ Tensor *op_conv2d(Tape *t, Tensor *x, const Weight *w, const Weight *b, Conv c, 
     shape_text(sx, sizeof sx, x->s);
     shape_text(sw, sizeof sw, w->s);
     BUG_IF(x->s.nd != 4 || w->s.nd != 4 || x->s.d[1] != w->s.d[1], "%s: x is %s, the weight %s %s", name, sx, w->name, sw);
-    BUG_IF(b != NULL && (int64_t)b->n != w->s.d[0], "%s: %s has %zu values, the weight %s is %s", name, b->name, b->n, w->name, sw);
+    BUG_IF(b != NULL && (int64_t)b->n != w->s.d[0], "%s: %s has %zu values, the weight %s is %s", name, b->name, b->n,
+           w->name, sw);
     BUG_IF(c.stride < 1 || c.before < 0 || c.after < 0, "%s: stride %d, padding %d and %d", name, c.stride, c.before, c.after);
-    const ConvSizes s = { (int)x->s.d[0], (int)x->s.d[1], (int)x->s.d[2], (int)x->s.d[3], (int)w->s.d[0], (int)w->s.d[2], (int)w->s.d[3] };
+    const int64_t *dx = x->s.d, *dw = w->s.d;
+    const ConvSizes s = { (int)dx[0], (int)dx[1], (int)dx[2], (int)dx[3], (int)dw[0], (int)dw[2], (int)dw[3] };
     const int h = conv_size(s.H, s.kh, c), width = conv_size(s.W, s.kw, c);
     BUG_IF(h < 1 || width < 1, "%s: x is %s, the weight %s %s: nothing comes out", name, sx, w->name, sw);
     const int wants = tape_is_recording(t) && (x->g != NULL || w->g != NULL || (b != NULL && b->g != NULL));

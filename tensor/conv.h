@@ -2,10 +2,11 @@
  *
  *     y[n,o,i,j] = b_o, then for k = (c, p, q) ascending, c slowest:
  *                  y = fma(w[o,c,p,q], x[n, c, i stride + p - before, j stride + q - before], y)
- * where a tap outside the image is a 0 that is multiplied like any other value. Backward, each sum starting from the gradient
- * already there: dx over (o, p, q) ascending (taps that no output used contribute a 0), dw over (n, i, j) ascending,
- * db over (n, i, j) ascending.
- * The fast forms are implicit matrix products (gemm_packed): patches are gathered into panels, never the whole image.
+ * where a tap outside the image is a 0 that is multiplied like any other value. Backward, each sum starting from the
+ * gradient already there: dx over (o, p, q) ascending (taps that no output used contribute a 0), dw over (n, i, j)
+ * ascending, db over (n, i, j) ascending.
+ * The fast forms are matrix products (gemm_into) one of whose operands is made of patches as it is asked for; what is
+ * held besides the panels is one copy of the images with their margins.
  */
 #ifndef SDREF_TENSOR_CONV_H
 #define SDREF_TENSOR_CONV_H
@@ -13,12 +14,13 @@
 #include "tensor/weight.h"
 
 typedef struct Conv {
-    int stride;               /* 1 or 2, both directions */
+    int stride;               /* 1 and more, both directions */
     int before, after;        /* zeros above and left, below and right: (1,1) for a 3x3 that keeps the size; (0,1) for
                                  diffusers' stride 2 with padding 0, which pads the far sides */
 } Conv;
 
-int conv_size(int size, int kernel, Conv c);              /* outputs along one side: (size + before + after - kernel)/stride + 1; < 1: none */
+/* Outputs along one side: (size + before + after - kernel)/stride + 1; 0: none. */
+int conv_size(int size, int kernel, Conv c);
 
 /* x (N,C,H,W), w (O,C,kh,kw), b (O) or NULL; y (N,O,H',W'). */
 Tensor *op_conv2d(Tape *t, Tensor *x, const Weight *w, const Weight *b, Conv c, const char *name);

@@ -1,13 +1,13 @@
 /* gemm.c -- C += A B, one chain of fused multiply-adds per output, k ascending
  *
  * Method: as BLIS [Van Zee & van de Geijn 2015]. K is cut into blocks of at most GEMM_DEPTH, columns into blocks of
- * BLOCK_N. A block of B is copied ("packed") into panels of GEMM_NR lanes, k by k; then for every GEMM_MR rows of A one panel is
- * packed, row by row, and meets all panels of B while it is in the first cache. A tile of rows x GEMM_NR outputs is a
- * loop over k of one rank-1 update each, with the outputs in registers; it loads C at the start of every K block, so the chain
- * of each output goes through all blocks unbroken. Fewer rows than GEMM_MR have a tile of their own height; columns that do
- * not exist are lanes of 0 and go through a scratch tile of which only the part inside C is kept.
- * Threads: C is cut into as many regions, each packs what it needs and has its own part of `work`. There is nothing to wait for
- * but the end, so that a thread that loses its core for a while does not stop the others.
+ * BLOCK_N. A block of B is copied ("packed") into panels of GEMM_NR lanes, k by k; then for every GEMM_MR rows of A one
+ * panel is packed, row by row, and meets all panels of B while it is in a near cache. A tile of rows x GEMM_NR outputs is
+ * a loop over k of one rank-1 update each, with the outputs in registers; it loads C at the start of every K block, so the
+ * chain of each output goes through all blocks unbroken. Fewer rows than GEMM_MR have a tile of their own height; columns
+ * that do not exist are lanes of 0 and go through a scratch tile of which only the part inside C is kept.
+ * Threads: C is cut into as many regions, each packs what it needs and has its own part of `work`. There is nothing to
+ * wait for but the end, so that a thread that loses its core for a while does not stop the others.
  */
 #include "tensor/gemm.h"
 
@@ -66,8 +66,8 @@ static ALWAYS_INLINE void tile_of(TileOut c, const real *a, const real *b, int r
 
 static void tile(TileOut c, const real *a, const real *b, int rows, int wide, int depth)
 {
-#define OF_ROWS(n) case 2 * n: tile_of(c, a, b, n, 0, depth); return; case 2 * n + 1: tile_of(c, a, b, n, 1, depth); return;
-    switch (2 * rows + wide) { EACH_ROWS(OF_ROWS) }
+#define OF_ROWS(n) case n: if (wide) tile_of(c, a, b, n, 1, depth); else tile_of(c, a, b, n, 0, depth); return;
+    switch (rows) { EACH_ROWS(OF_ROWS) }
 #undef OF_ROWS
 }
 #else
@@ -206,17 +206,20 @@ static int panel_row(Part p, int u, int panels)
 static void block(const GemmOut *c, GemmOperand a, GemmOperand b, Part p, int k0, int depth, real *work)
 {
     const int cols = p.j1 - p.j0, panels = pieces(p.i1 - p.i0, GEMM_MR), tiles = pieces(cols, GEMM_NR);
-    real *const packed_a = work, *const turned = packed_a + A_ROWS * GEMM_DEPTH, *const packed_b = turned + GEMM_NR * GEMM_DEPTH;
+    real *const packed_a = work, *const turned = packed_a + A_ROWS * GEMM_DEPTH;
+    real *const packed_b = turned + GEMM_NR * GEMM_DEPTH;
     for (int j = 0; j < cols; j += GEMM_NR)
         pack_b(packed_b + (ptrdiff_t)j * depth, b, p.j0 + j, smaller(GEMM_NR, cols - j), k0, depth, turned);
     for (int u = 0; u < panels; u++) {
-        const int i0 = panel_row(p, u, panels), i1 = panel_row(p, u + 1, panels), next = panel_row(p, u + 2, panels) - i1;
+        const int i0 = panel_row(p, u, panels), i1 = panel_row(p, u + 1, panels);
+        const int next = panel_row(p, u + 2, panels) - i1;
         pack_a(packed_a, a, i0, i1 - i0, k0, depth, turned);
         if (k0 == 0) start(c, i0, i1 - i0, p.j0, cols);
         for (int v = 0; v < tiles; v++) {
             const int j = v * GEMM_NR;
             fetch(a, i1 + next * v / tiles, i1 + next * (v + 1) / tiles, k0, depth);
-            tile_at(c, packed_a, packed_b + (ptrdiff_t)j * depth, i0, p.j0 + j, i1 - i0, smaller(GEMM_NR, cols - j), depth);
+            const real *packed = packed_b + (ptrdiff_t)j * depth;
+            tile_at(c, packed_a, packed, i0, p.j0 + j, i1 - i0, smaller(GEMM_NR, cols - j), depth);
         }
     }
 }
@@ -285,7 +288,8 @@ void gemm_into(const GemmOut *c, GemmOperand a, GemmOperand b, int M, int N, int
     PAR_FOR
     for (int r = 0; r < regions; r++) {
         const int i = r / cut.across * cut.rows, j = r % cut.across * cut.cols;
-        region(c, a, b, (Part){ i, smaller(i + cut.rows, M), j, smaller(j + cut.cols, N) }, K, work + (size_t)r * region_work(cut));
+        const Part p = { i, smaller(i + cut.rows, M), j, smaller(j + cut.cols, N) };
+        region(c, a, b, p, K, work + (size_t)r * region_work(cut));
     }
 }
 

@@ -24,13 +24,14 @@ static inline GemmMat gemm_transposed(const real *at, ptrdiff_t row) { GemmMat m
 void gemm_plain(real *c, GemmMat a, GemmMat b, ptrdiff_t c_row, int M, int N, int K);
 
 /* Fast. C is cut into at most `threads` regions: par_threads() at top level, 1 inside a parallel loop. `work` is
- * gemm_work(M, N, K, threads) reals (fewer than 120,000 a thread in the largest case), nobody else's during the call; what it
- * holds before and after does not matter. Aligned to 64 bytes is fastest. */
+ * gemm_work(M, N, K, threads) reals (216,000 a thread in the largest case), nobody else's during the call; what it holds
+ * before and after does not matter. Aligned to 64 bytes is fastest. */
 void   gemm(real *c, GemmMat a, GemmMat b, ptrdiff_t c_row, int M, int N, int K, real *work, int threads);
 size_t gemm_work(int M, int N, int K, int threads);
 
 /* For operands that are no matrix in memory (patches of an image, weights of a narrower type): a function that copies a
- * part of the operand into a panel. A lane is a row of A or a column of B; for lane0 <= l < lane0 + lanes, k0 <= k < k0 + depth
+ * part of the operand into a panel. A lane is a row of A or a column of B; for lane0 <= l < lane0 + lanes and
+ * k0 <= k < k0 + depth
  *
  *     along_k == 0:  panel[(k - k0) step + (l - lane0)] = A_lk or B_kl
  *     along_k == 1:  panel[(l - lane0) step + (k - k0)] = A_lk or B_kl

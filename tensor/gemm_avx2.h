@@ -34,8 +34,10 @@ static void transpose_strip(float *to, ptrdiff_t to_step, const float *from, ptr
         const float *at = from + m * from_step;
         row[m] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(at)), _mm_loadu_ps(at + 4 * from_step), 1);
     }
-    const __m256d low01 = _mm256_castps_pd(_mm256_unpacklo_ps(row[0], row[1])), high01 = _mm256_castps_pd(_mm256_unpackhi_ps(row[0], row[1]));
-    const __m256d low23 = _mm256_castps_pd(_mm256_unpacklo_ps(row[2], row[3])), high23 = _mm256_castps_pd(_mm256_unpackhi_ps(row[2], row[3]));
+    const __m256d low01 = _mm256_castps_pd(_mm256_unpacklo_ps(row[0], row[1]));
+    const __m256d high01 = _mm256_castps_pd(_mm256_unpackhi_ps(row[0], row[1]));
+    const __m256d low23 = _mm256_castps_pd(_mm256_unpacklo_ps(row[2], row[3]));
+    const __m256d high23 = _mm256_castps_pd(_mm256_unpackhi_ps(row[2], row[3]));
     _mm256_storeu_ps(to, _mm256_castpd_ps(_mm256_unpacklo_pd(low01, low23)));
     _mm256_storeu_ps(to + to_step, _mm256_castpd_ps(_mm256_unpackhi_pd(low01, low23)));
     _mm256_storeu_ps(to + 2 * to_step, _mm256_castpd_ps(_mm256_unpacklo_pd(high01, high23)));

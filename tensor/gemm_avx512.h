@@ -37,8 +37,10 @@ static void transpose_strip(float *to, ptrdiff_t to_step, const float *from, ptr
         row[m] = _mm512_insertf32x4(row[m], _mm_loadu_ps(at + 8 * from_step), 2);
         row[m] = _mm512_insertf32x4(row[m], _mm_loadu_ps(at + 12 * from_step), 3);
     }
-    const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(row[0], row[1])), high01 = _mm512_castps_pd(_mm512_unpackhi_ps(row[0], row[1]));
-    const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(row[2], row[3])), high23 = _mm512_castps_pd(_mm512_unpackhi_ps(row[2], row[3]));
+    const __m512d low01 = _mm512_castps_pd(_mm512_unpacklo_ps(row[0], row[1]));
+    const __m512d high01 = _mm512_castps_pd(_mm512_unpackhi_ps(row[0], row[1]));
+    const __m512d low23 = _mm512_castps_pd(_mm512_unpacklo_ps(row[2], row[3]));
+    const __m512d high23 = _mm512_castps_pd(_mm512_unpackhi_ps(row[2], row[3]));
     _mm512_storeu_ps(to, _mm512_castpd_ps(_mm512_unpacklo_pd(low01, low23)));
     _mm512_storeu_ps(to + to_step, _mm512_castpd_ps(_mm512_unpackhi_pd(low01, low23)));
     _mm512_storeu_ps(to + 2 * to_step, _mm512_castpd_ps(_mm512_unpacklo_pd(high01, high23)));

@@ -53,8 +53,9 @@ static void linear_pull(const void *saved, const Tensor *y)
     const LinearSaved *s = saved;
     const int rows = s->rows, in = s->in, out = s->out;
     const GemmMat dy = gemm_rows(y->g, out), turned = gemm_transposed(y->g, out), x = gemm_rows(s->x->v, in);
-    if (s->x->g != NULL) product(s->t, (GemmOut){ .at = s->x->g, .row = in, .cols = in }, gemm_a(&dy), gemm_weight_cols(s->w), rows, in, out);
-    if (s->w->g != NULL) product(s->t, (GemmOut){ .at = s->w->g, .row = in, .cols = in }, gemm_a(&turned), gemm_b(&x), out, in, rows);
+    const GemmOut dx = { .at = s->x->g, .row = in, .cols = in }, dw = { .at = s->w->g, .row = in, .cols = in };
+    if (dx.at != NULL) product(s->t, dx, gemm_a(&dy), gemm_weight_cols(s->w), rows, in, out);
+    if (dw.at != NULL) product(s->t, dw, gemm_a(&turned), gemm_b(&x), out, in, rows);
     if (s->b != NULL && s->b->g != NULL) linear_db(s->b->g, y->g, rows, out);
 }
 
@@ -65,7 +66,8 @@ Tensor *op_linear(Tape *t, Tensor *x, const Weight *w, const Weight *b, const ch
     const int last = x->s.nd - 1, out = (int)w->s.d[0], in = (int)w->s.d[1];
     shape_text(sx, sizeof sx, x->s);
     shape_text(sw, sizeof sw, w->s);
-    BUG_IF(last < 0 || w->s.nd < 2 || (size_t)out * (size_t)in != w->n || x->s.d[last] != in, "%s: x is %s, the weight %s %s", name, sx, w->name, sw);
+    BUG_IF(last < 0 || w->s.nd < 2 || (size_t)out * (size_t)in != w->n || x->s.d[last] != in,
+           "%s: x is %s, the weight %s %s", name, sx, w->name, sw);
     BUG_IF(b != NULL && b->n != (size_t)out, "%s: %s has %zu values, the weight %s is %s", name, b->name, b->n, w->name, sw);
     Shape s = x->s;
     s.d[last] = out;
@@ -77,8 +79,8 @@ Tensor *op_linear(Tape *t, Tensor *x, const Weight *w, const Weight *b, const ch
     const size_t mark = tape_mark(t);
     const real *bias = weight_all(t, b);
     const GemmMat a = gemm_rows(x->v, in);
-    if (!tape_failed(t))
-        product(t, (GemmOut){ .at = y->v, .row = out, .cols = out, .start = GEMM_COLS, .bias = bias }, gemm_a(&a), gemm_weight_rows(w), rows, out, in);
+    const GemmOut c = { .at = y->v, .row = out, .cols = out, .start = GEMM_COLS, .bias = bias };
+    if (!tape_failed(t)) product(t, c, gemm_a(&a), gemm_weight_rows(w), rows, out, in);
     tape_rewind(t, mark);
     tape_record(t, "linear", linear_pull, &(LinearSaved){ t, x, w, b, rows, in, out }, sizeof(LinearSaved), y);
     return tape_failed(t) ? NULL : y;

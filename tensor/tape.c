@@ -133,7 +133,7 @@ int tape_backward(Tape *t)
 {
     if (t->err->set) return -1;
     for (const Node *node = t->last; node != NULL; node = node->previous) node->pull(node->saved, node->y);
-    return 0;
+    return t->err->set ? -1 : 0;
 }
 
 size_t tape_mark(const Tape *t) { return arena_mark(t->arena); }

@@ -55,7 +55,7 @@ real *tape_real(Tape *t, size_t count, const char *what);           /* zeroed */
 real *tape_raw(Tape *t, size_t count, const char *what);            /* not set */
 
 void   tape_seed(Tensor *y, const real *cotangent);                 /* y->g = cotangent (n); no loss is needed */
-int    tape_backward(Tape *t);                                      /* -1 if the tape failed earlier */
+int    tape_backward(Tape *t);                                      /* -1 if the tape failed earlier, or memory on the way */
 size_t tape_mark(const Tape *t);
 void   tape_rewind(Tape *t, size_t mark);                           /* forgets nodes and memory since the mark */
 /* The end of a part of the computation that began at `mark` and left only y: what else it took is given back, y is moved

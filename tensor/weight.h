@@ -26,7 +26,8 @@ size_t store_bytes(Store s);                              /* of one value */
 void weight_read(real *out, const Weight *w, size_t first, size_t count);
 /* Row r of out (rows, count), rows `step` apart, = `count` values of w from first + r apart on. */
 void weight_read_rows(real *out, ptrdiff_t step, const Weight *w, size_t first, size_t apart, int rows, size_t count);
-/* All of it as real, in the tape's arena (a STORE_REAL weight: the weight itself). NULL when out of memory, w or w->at is NULL. */
+/* All of it as real, in the tape's arena (a STORE_REAL weight: the weight itself). NULL when out of memory, or when w or
+ * w->at is NULL. */
 const real *weight_all(Tape *t, const Weight *w);
 
 /* W seen as a matrix (rows, cols), rows = W.d[0], cols = the rest: as rows of A (lane l = row l), as columns of B, that is

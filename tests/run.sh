@@ -2,6 +2,7 @@
 # run.sh BUILD -- run every test program and every test script; the last line is "N passed, N failed".
 # A program that ends without its closing line, or with a status other than 0, counts as one failure more.
 build=${1:-build}
+OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}; export OMP_WAIT_POLICY        # tests are small: threads that spin while they wait take the cores of others
 passed=0 failed=0
 one() {   # name, command...
     name=$1; shift

@@ -74,21 +74,26 @@ static void fast_equals_plain(void)
     static const int kernel[][2] = { { 1, 1 }, { 3, 3 }, { 5, 5 }, { 7, 7 }, { 3, 1 }, { 2, 4 }, { 1, 5 } };
     for (int k = 0; k < 250; k++) {
         const int *side = kernel[draw_below(7)], most = side[0] > side[1] ? side[0] : side[1];
-        const Conv c = { draw(1, 2), draw_below(most + 1), draw_below(most + 1) };
-        const ConvSizes s = { draw(1, 3), draw(1, 9), draw(most, 14), draw(most, 14), draw(1, 20), side[0], side[1] };
-        compare(s, c, (Store)draw_below(STORES), draw_below(4) > 0, draw(1, 4), (uint64_t)k + 1);
+        const int stride = draw(1, 2), before = draw_below(most + 1), after = draw_below(most + 1);
+        const int N = draw(1, 3), C = draw(1, 9), H = draw(most, 14), W = draw(most, 14), O = draw(1, 20);
+        const int store = draw_below(STORES), with_bias = draw_below(4) > 0, threads = draw(1, 4);
+        const ConvSizes s = { N, C, H, W, O, side[0], side[1] };
+        compare(s, (Conv){ stride, before, after }, (Store)store, with_bias, threads, (uint64_t)k + 1);
     }
 }
 
-/* Rows of 4 to 64 pixels; more columns and more taps than a block holds; images that end inside a tile; a stride of the kernel's side. */
+/* Rows of 4 to 64 pixels; more columns and more taps than a block holds; images that end inside a tile; a stride of the
+ * kernel's side. */
 static void shapes_of_networks(void)
 {
     static const struct { ConvSizes s; Conv c; } shape[] = {
-        { { 1, 5, 64, 64, 9, 3, 3 }, { 1, 1, 1 } },   { { 2, 48, 8, 8, 33, 3, 3 }, { 1, 1, 1 } },   { { 3, 45, 4, 4, 17, 3, 3 }, { 1, 1, 1 } },
-        { { 2, 7, 16, 16, 16, 3, 3 }, { 1, 1, 1 } },  { { 1, 5, 32, 32, 30, 3, 3 }, { 2, 0, 1 } },  { { 2, 5, 16, 32, 5, 3, 3 }, { 2, 1, 1 } },
-        { { 2, 400, 6, 6, 15, 1, 1 }, { 1, 0, 0 } },  { { 2, 50, 24, 24, 14, 1, 1 }, { 1, 0, 0 } }, { { 2, 3, 28, 28, 20, 14, 14 }, { 14, 0, 0 } },
-        { { 3, 130, 2, 2, 29, 3, 3 }, { 1, 1, 1 } },  { { 1, 12, 12, 12, 40, 3, 3 }, { 1, 1, 1 } }, { { 1, 4, 9, 9, 3, 1, 1 }, { 2, 0, 0 } },
-        { { 1, 3, 5, 5, 4, 1, 1 }, { 1, 2, 1 } },     { { 1, 2, 3, 40, 3, 3, 3 }, { 3, 1, 0 } },
+        { { 1, 5, 64, 64, 9, 3, 3 }, { 1, 1, 1 } }, { { 2, 48, 8, 8, 33, 3, 3 }, { 1, 1, 1 } },
+        { { 3, 45, 4, 4, 17, 3, 3 }, { 1, 1, 1 } }, { { 2, 7, 16, 16, 16, 3, 3 }, { 1, 1, 1 } },
+        { { 1, 5, 32, 32, 30, 3, 3 }, { 2, 0, 1 } }, { { 2, 5, 16, 32, 5, 3, 3 }, { 2, 1, 1 } },
+        { { 2, 400, 6, 6, 15, 1, 1 }, { 1, 0, 0 } }, { { 2, 50, 24, 24, 14, 1, 1 }, { 1, 0, 0 } },
+        { { 2, 3, 28, 28, 20, 14, 14 }, { 14, 0, 0 } }, { { 3, 130, 2, 2, 29, 3, 3 }, { 1, 1, 1 } },
+        { { 1, 12, 12, 12, 40, 3, 3 }, { 1, 1, 1 } }, { { 1, 4, 9, 9, 3, 1, 1 }, { 2, 0, 0 } },
+        { { 1, 3, 5, 5, 4, 1, 1 }, { 1, 2, 1 } }, { { 1, 2, 3, 40, 3, 3, 3 }, { 3, 1, 0 } },
     };
     for (int k = 0; k < (int)(sizeof shape / sizeof shape[0]); k++)
         for (int threads = 1; threads <= 2; threads++) compare(shape[k].s, shape[k].c, (Store)(k % STORES), 1, threads, 1000 + (uint64_t)k);

@@ -85,7 +85,8 @@ static void pieces_and_starts(void)
     for (int k = 0; k < 120; k++) {
         const int most = k % 4 == 0 ? 120 : 40, threads = 1 + k % 3;
         const int M = 1 + draw_below(most), N = 1 + draw_below(most), K = k % 10 == 0 ? 0 : k % 10 == 1 ? 900 : 1 + draw_below(most);
-        const int wish[5] = { 16, 8, 32, 1 + draw_below(N), N + draw_below(9) }, cols = wish[draw_below(5)], slack = draw_below(4);
+        const int narrow = 1 + draw_below(N), wide = N + draw_below(9), slack = draw_below(4);
+        const int wish[5] = { 16, 8, 32, narrow, wide }, cols = wish[draw_below(5)];
         const GemmMat ma = matrix(a, M, K, k & 1, 0), mb = matrix(b, K, N, k >> 1 & 1, 0);
         const GemmStart start = (GemmStart)draw_below(3);
         real bias[128];

@@ -79,14 +79,17 @@ static void fast_equals_plain(void)
 {
     for (int k = 0; k < 200; k++) {
         const int most = k % 10 == 0 ? 130 : 40;
-        compare(draw(1, 3), draw(1, most), draw(1, most), draw(1, most), (Store)draw(0, STORES - 1), draw(0, 3) > 0, draw(1, 4), (uint64_t)k + 1);
+        const int groups = draw(1, 3), rows = draw(1, most), in = draw(1, most), out = draw(1, most);
+        const int store = draw(0, STORES - 1), with_bias = draw(0, 3) > 0, threads = draw(1, 4);
+        compare(groups, rows, in, out, (Store)store, with_bias, threads, (uint64_t)k + 1);
     }
 }
 
 /* One row; more outputs and more inputs than a block holds; two threads by rows and by columns. */
 static void shapes_of_networks(void)
 {
-    static const int shape[][3] = { { 1, 500, 700 }, { 2, 320, 1100 }, { 77, 400, 96 }, { 600, 20, 90 }, { 33, 1000, 33 }, { 64, 128, 128 }, { 1, 1, 1 } };
+    static const int shape[][3] = { { 1, 500, 700 }, { 2, 320, 1100 }, { 77, 400, 96 }, { 600, 20, 90 }, { 33, 1000, 33 },
+                                    { 64, 128, 128 }, { 1, 1, 1 } };
     for (int k = 0; k < (int)(sizeof shape / sizeof shape[0]); k++)
         for (int threads = 1; threads <= 2; threads++)
             compare(1, shape[k][0], shape[k][1], shape[k][2], (Store)(k % STORES), k != 2, threads, 1000 + (uint64_t)k);
@@ -97,7 +100,8 @@ static void known_answers(void)
     const real x[6] = { 1, 2, 3, -1, 0, R(0.5) }, w[6] = { 1, 10, 100, 2, 0, -1 }, b[2] = { R(0.25), 7 };
     real y[4];
     linear_plain(y, x, w, b, 2, 3, 2);
-    CHECK(y[0] == R(321.25) && y[1] == R(6.0) && y[2] == R(49.25) && y[3] == R(4.5), "%g %g %g %g", (double)y[0], (double)y[1], (double)y[2], (double)y[3]);
+    const real expected[4] = { R(321.25), R(6.0), R(49.25), R(4.5) };
+    for (int i = 0; i < 4; i++) CHECK(y[i] == expected[i], "%d: %g", i, (double)y[i]);
     /* i ascends, each step fused: 2^p + 1 - 2^p loses the 1, 2^p - 2^p + 1 does not; -1 + (1 + e)(1 - e) keeps e^2. */
     const real big = R(4.0) / REAL_EPS, rows[6] = { big, 1, -big, big, -big, 1 }, ones[3] = { 1, 1, 1 };
     linear_plain(y, rows, ones, NULL, 2, 3, 1);
