@@ -15,6 +15,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CC OPT ARCH CFLAGS LDFLAGS PORTAB
 unset OMP_NUM_THREADS OMP_SCHEDULE OMP_DYNAMIC
 OMP_WAIT_POLICY=passive; export OMP_WAIT_POLICY             # more threads than cores: waiting must not burn them
 golden=$PWD/tests/golden/bits.sha256
+configs=$PWD/tests/golden
 [ -f tensor/real.h ] || { echo "bits.sh: tensor/real.h is not here; expected to run in the project's folder" >&2; exit 2; }
 numerics=$(sed -n 's/^#define SDREF_NUMERICS *//p' tensor/real.h)
 tmp=$(mktemp -d) || exit 2
@@ -23,7 +24,8 @@ trap 'exit 2' HUP INT TERM
 
 # ---- the work ----
 
-# Small, and through all the code: guidance other than 1, jitter, both fields, both generators, traces and their verification.
+# Small, and through all the code: guidance other than 1, jitter, both fields, both generators, traces and their verification,
+# networks of every kind forward and backward, from weights in binary16, sampling.
 work() {   # threads, folder, command...
     threads=$1; mkdir -p "$2" && cd "$2" || return 1; shift 2
     "$@" distill "a red mug" --resolution 11 --grid 12 --samples 4 --jitter --cameras 8 --views 2 --guidance 2 --steps 6 \
@@ -37,6 +39,13 @@ work() {   # threads, folder, command...
     for trace in philox torch render; do
         "$@" verify "$trace.safetensors" >"$trace.txt" || return 1
     done
+    for net in nets/sd15/unet nets/if/unet nets/ddpm/unet vae taesd clip; do
+        name=$(echo $net | sed -E 's,^nets/|/unet$,,g')
+        "$@" init "$configs/$net/config.json" --dtype f16 --threads "$threads" --out "$name" >"$name.txt" || return 1
+        "$@" trace --network "$name" --size 8 --tokens 9 --grad all --threads "$threads" --out "$name.safetensors" || return 1
+    done
+    "$@" verify sd15.safetensors >sd15-verify.txt || return 1
+    "$@" sample "a red mug" --count 1 --steps 2 --seed 3 --eta 0.5 --quiet --threads "$threads" --out sample.png >sample.txt || return 1
     "$@" selftest >"../selftest.all"
     echo $? >"../selftest.status"
     grep -E '[0-9a-f]{16}' "../selftest.all" >selftest.txt || { echo "selftest printed no digest" >&2; return 1; }
