@@ -55,8 +55,8 @@ exhaustive: $(BUILD)/exhaustive $(BUILD)/elem_mpfr   ## every elementary functio
 	$(BUILD)/elem_mpfr
 sanitize:   ## the tests under address and undefined-behaviour sanitizers, and the fuzz targets (needs clang)
 	sh tests/sanitize.sh
-bench: all $(BUILD)/f32/bench   ## where the time goes, as ratios within one run
-	$(BUILD)/f32/bench
+bench: all $(BUILD)/f32/bench   ## speed of kernels and networks, as ratios within one run; ARGS=full: more of it
+	$(BUILD)/f32/bench $(ARGS)
 $(BUILD)/f32/bench: $(BUILD)/f32/tests/bench.o $(BUILD)/libsdref.a
 	$(Q)$(LINK)
 

@@ -3,8 +3,6 @@
 #include "ref/selftest.h"
 #include "tensor/rng.h"
 
-#include <string.h>
-
 static const char config_text[] =
     "{ \"_class_name\": \"UNet2DConditionModel\", \"block_out_channels\": [8, 16], \"norm_num_groups\": 4, \"cross_attention_dim\": 12,"
     "  \"attention_head_dim\": 4, \"layers_per_block\": 1, \"down_block_types\": [\"CrossAttnDownBlock2D\", \"DownBlock2D\"],"
