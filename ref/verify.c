@@ -58,6 +58,8 @@ static double relative_error(int64_t *worst, const real *ours, const double *the
     return sqrt(gap2) / fmax(sqrt(norm2), scale);         /* NaN stays NaN: no bar admits it */
 }
 
+#define SINUSOID 1e-4            /* what binary32 is worth on time_proj, with room */
+
 /* The backend's rounding unit: that of the file's type, but no finer than our own. */
 static double unit_of(StDtype dtype)
 {
@@ -77,16 +79,18 @@ static int jitter(real *v, size_t n, double unit_of_v, int heard, Err *err)
     return 0;
 }
 
-/* How far `v` has moved from the local pass's own. */
+/* How far `v` has moved from the local pass's own, as a share of the larger of ours and the file's: a file of zeros must not make
+ * the noise, and with it the bar, infinite. */
 static double moved(const Row *row, const real *v, const double *theirs, size_t n)
 {
-    double gap2 = 0, norm2 = 0;
+    double gap2 = 0, ours2 = 0, theirs2 = 0;
     for (size_t i = 0; i < n; i++) {
-        const double gap = (double)v[i] - (double)row->ours[i];
+        const double own = (double)row->ours[i], gap = (double)v[i] - own;
         gap2 = fma(gap, gap, gap2);
-        norm2 = fma(theirs[i], theirs[i], norm2);
+        ours2 = fma(own, own, ours2);
+        theirs2 = fma(theirs[i], theirs[i], theirs2);
     }
-    return gap2 == 0 ? 0 : sqrt(gap2 / norm2);
+    return gap2 == 0 ? 0 : sqrt(gap2 / fmax(ours2, theirs2));
 }
 
 static int compare(Check *c, Row *row, const Word *word, const double *theirs, const real *v, size_t n, Err *err)
@@ -250,17 +254,27 @@ int check_network(char *out, size_t cap, const Check *c, Err *err)
 /* ---- the whole file ---- */
 
 /* The local bar of a module, or of a network's output: a multiple of what rounding is worth there, and at least some roundings,
- * for a module that has nothing unheard inside; gradients keep the table's bar where it is wider. In binary16 rounding is all that differs; in binary32 it is the order of sums. For F64 in the binary64 program the golden bar stands. TRAP: time_proj is
- * computed in binary32 by diffusers, even in a network of binary64. */
+ * for a module that has nothing unheard inside. In binary16 rounding is all that differs; in binary32 it is the order of sums.
+ * Gradients keep the table's bar where it is wider. For F64 in the binary64 program the golden bar stands. A noise that is no
+ * number (the file has NaN or infinity) moves no bar. */
 static void set_local_bar(Row *row)
 {
     const double table = row->bar.local;
     const int half = row->dtype == ST_F16 || row->dtype == ST_BF16;
     const double noises = half ? 6 : 32, floor = half ? 8 : 32;
-    if (row->noise == 0 || (row->gradient && row->dtype == ST_F64) || (row->dtype == ST_F64 && sizeof(real) == sizeof(double))) return;
+    if (!(row->noise > 0) || !isfinite(row->noise) || (row->gradient && row->dtype == ST_F64) ||
+        (row->dtype == ST_F64 && sizeof(real) == sizeof(double))) return;
     const double bar = fmax(noises * row->noise, floor * unit_of(row->dtype));
     row->bar.local = row->dtype == ST_F64 ? fmin(bar, table) : row->gradient ? fmax(bar, table) : bar;
-    if (strstr(row->name, "time_proj") != NULL) row->bar.local = fmax(row->bar.local, fmax(1e-4, table));
+}
+
+/* TRAP: diffusers computes sinusoids in binary32, even in a network of binary64. That is said, and the module is not blamed; the
+ * accumulated error keeps its bar. */
+static void allow_sinusoid(Report *r, Row *row)
+{
+    if (strstr(row->name, "time_proj") == NULL || row->local <= row->bar.local || !(row->local <= SINUSOID)) return;
+    row->bar.local = SINUSOID;
+    note(r, "time_proj differs by what sinusoids in binary32 are worth, as diffusers computes them: not blamed");
 }
 
 static void judge(Report *r, double tolerance)
@@ -274,6 +288,7 @@ static void judge(Report *r, double tolerance)
         if (row->kind == ROW_CHECKED) {
             r->checked++;
             set_local_bar(row);
+            allow_sinusoid(r, row);
             if (tolerance > 0) row->bar = (Bar){ tolerance, tolerance };
             const int local_ok = row->local <= row->bar.local, whole_ok = row->accumulated <= row->bar.accumulated;
             const double share = row->local / row->bar.local;
@@ -288,8 +303,9 @@ static void judge(Report *r, double tolerance)
         }
         if (!row->ok) r->failed++;
     }
-    if (r->culprit < 0) r->culprit = inherited;
-    if (r->culprit == inherited) r->before = -1;
+    if (r->culprit >= 0) return;
+    r->culprit = inherited;
+    r->before = -1;
 }
 
 /* What the file says that nobody asked about. */

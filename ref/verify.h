@@ -22,7 +22,7 @@ typedef enum {
 } RowKind;
 
 typedef struct Row {
-    char name[192], shape[64];
+    char name[288], shape[64];
     StDtype dtype;
     RowKind kind;
     double accumulated, local;      /* relative L2 */

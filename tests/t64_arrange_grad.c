@@ -1,7 +1,6 @@
 /* t64_arrange_grad.c -- gradients in binary64 of the operations that move, add and resample; and of add, mul, affine */
 #include "tensor/arrange.h"
-#include "tests/gradcheck.h"
-#include "tests/op_case.h"
+#include "tests/op_gradcheck.h"
 
 /* Linear operations are squared on the way out: a constant Jacobian leaves no truncation error for the checker to see. */
 static Tensor *squared(Tape *t, Tensor *y) { return op_mul(t, y, y, "square"); }
@@ -42,26 +41,6 @@ static Tensor *embedding(Tape *t, Tensor **x, const Weight *w, const int *k)
     const int64_t ids[] = { 3, 0, 3, 4, 4, 3 };
     return squared(t, op_embedding(t, ids, 2, 3, &w[0], "y"));
 }
-
-static void check(OpCase c)
-{
-    Err err = { 0 };
-    c.tape = tape_new(&err);
-    const size_t n = case_inputs(&c);
-    real *in = mem_new(n, sizeof(real), "inputs", &err);
-    CHECK(!err.set, "%s", err.msg);
-    rng_normal(in, (RngAt){ 22, 0, 0, RNG_INIT }, n);
-    const GradCheck g = { c.name, n, shape_count(case_shape(&c)), case_eval, case_pull, &c, 0 };
-    gradcheck(&g, in);
-    CHECK(!err.set, "%s", err.msg);
-    mem_free(in);
-    tape_free(c.tape);
-}
-
-#define S1(a)          { 1, { a } }
-#define S2(a, b)       { 2, { a, b } }
-#define S3(a, b, c)    { 3, { a, b, c } }
-#define S4(a, b, c, d) { 4, { a, b, c, d } }
 
 static void joins_and_cuts(void)
 {

@@ -1,7 +1,6 @@
 /* t64_norm_grad.c -- gradients of group and layer norm in binary64: input, gamma and beta together */
 #include "tensor/norm.h"
-#include "tests/gradcheck.h"
-#include "tests/op_case.h"
+#include "tests/op_gradcheck.h"
 
 #define EPS R(1e-5)
 
@@ -28,26 +27,6 @@ static Tensor *twice(Tape *t, Tensor **x, const Weight *w, const int *k)
     Tensor *b = op_layer_norm(t, a, NULL, NULL, EPS, "b");
     return op_mul(t, b, x[0], "y");
 }
-
-static void check(OpCase c)
-{
-    Err err = { 0 };
-    c.tape = tape_new(&err);
-    const size_t n = case_inputs(&c);
-    real *in = mem_new(n, sizeof(real), "inputs", &err);
-    CHECK(!err.set, "%s", err.msg);
-    rng_normal(in, (RngAt){ 21, 0, 0, RNG_INIT }, n);
-    const GradCheck g = { c.name, n, shape_count(case_shape(&c)), case_eval, case_pull, &c, 0 };
-    gradcheck(&g, in);
-    CHECK(!err.set, "%s", err.msg);
-    mem_free(in);
-    tape_free(c.tape);
-}
-
-#define S1(a)          { 1, { a } }
-#define S2(a, b)       { 2, { a, b } }
-#define S3(a, b, c)    { 3, { a, b, c } }
-#define S4(a, b, c, d) { 4, { a, b, c, d } }
 
 static void group_norm(void)
 {

@@ -51,7 +51,7 @@ static const char *network_of(char out[1024], const char *from, const char *netw
     return out;
 }
 
-/* A copy of `from` in which tensor `name` (F64) has `change` added at its middle element; name NULL: nothing changed. `left_out`: a
+/* A copy of `from` in which tensor `name` (F64) has `change` added at its middle element (infinity: all its elements are 0); name NULL: nothing changed. `left_out`: a
  * tensor that the copy lacks; `as`: its name becomes this one. */
 static void copy_with(char *to, const char *from, const char *name, double change, const char *left_out, const char *as)
 {
@@ -76,6 +76,7 @@ static void copy_with(char *to, const char *from, const char *name, double chang
             changed = mem_new((size_t)t->count, sizeof *changed, "copy", &err);
             CHECK_OK(st_read_f64(changed, t, &err), &err);
             changed[t->count / 2] += change;
+            for (int64_t k = 0; isinf(change) && k < t->count; k++) changed[k] = 0;
             bytes = changed;
         }
         stw_add(w, left_out != NULL && strcmp(t->name, left_out) == 0 ? as : t->name, t->dtype, t->ndim, t->dim, bytes);
@@ -156,6 +157,22 @@ static void faults_of_backends_are_named(void)
     }
 }
 
+/* A backend whose module puts out zeros: any error is infinite beside nothing, and no bar may be. */
+static void zeros_are_blamed(void)
+{
+    char path[64];
+    Err err = { 0 };
+    Report r;
+    copy_with(path, sd15, "act.mid_block.resnets.1", (double)INFINITY, NULL, NULL);
+    CHECK_OK(verify_file(&r, path, 0, &err), &err);
+    const Row *row = r.culprit < 0 ? NULL : &r.rows[r.culprit];
+    CHECK(row != NULL && strcmp(row->name, "act.mid_block.resnets.1") == 0 && !(row->local <= row->bar.local) && isfinite(row->bar.local), "culprit %s",
+          row == NULL ? "none" : row->name);
+    CHECK(r.before >= 0 && r.before < r.culprit, "the last that is right before it: %d", r.before);
+    report_free(&r);
+    unlink(path);
+}
+
 static void expect_trouble(const char *path, const char *words)
 {
     Err err = { 0 };
@@ -204,6 +221,7 @@ int main(void)
     TEST(the_broken_tensor_is_named);
     TEST(the_broken_module_is_named);
     TEST(faults_of_backends_are_named);
+    TEST(zeros_are_blamed);
     TEST(what_is_missing_or_strange);
     TEST(tolerance_overrides);
     return test_end();
