@@ -2,11 +2,10 @@
 #include "tensor/mem.h"
 #include "weights/file.h"
 #include "weights/tokenizer_table.h"
-#include "weights/unicode.h"
 
 #include <stdio.h>
 
-enum { MERGES_USED = 48894, MERGES_BYTES = 1 << 26, TOKENS_MAX = 1 << 24, LENGTH_MAX = 1 << 20 };
+enum { MERGES_BYTES = 1 << 26, TOKENS_MAX = 1 << 24 };
 
 /* At least 2 n slots. */
 static uint32_t table_mask(size_t n)
@@ -61,19 +60,12 @@ static int vocab_read(Tokenizer *k, const char *path, Err *err)
     return vocab_fill(k, path, err);
 }
 
-/* A byte is spelt as itself where Latin-1 prints it, the others in order as U+0100, U+0101, ... */
 static void bytes_find(Tokenizer *k)
 {
-    uint32_t next = 0x100;
-    for (uint32_t b = 0; b < 256; b++) {
-        const int prints = (b > 0x20 && b < 0x7f) || (b > 0xa0 && b != 0xad);
-        char s[8];
-        const size_t n = unicode_write((unsigned char *)s, prints ? b : next);
-        if (!prints) next++;
-        k->byte[0][b] = token_id(k, s, n);
-        memcpy(s + n, "</w>", 4);
-        k->byte[1][b] = token_id(k, s, n + 4);
-    }
+    ByteSymbol symbol[BYTE_SYMBOLS];
+    byte_symbols(symbol);
+    for (int i = 0; i < BYTE_SYMBOLS; i++)
+        k->byte[i / 256][symbol[i].byte] = token_id(k, symbol[i].text, strlen(symbol[i].text));
 }
 
 /* ---- merges.txt ---- */
@@ -118,7 +110,7 @@ static int merges_parse(Tokenizer *k, const char *path, char *s, size_t n, Err *
     while (n > 0 && strchr(" \t\r\n", s[n - 1]) != NULL && s[n - 1] != '\0') n--;
     size_t lines = 1;
     for (size_t i = 0; i < n; i++) lines += s[i] == '\n';
-    if (lines > MERGES_USED + 1) lines = MERGES_USED + 1; /* openai/CLIP stops there too */
+    if (lines > MERGES_USED + 1) lines = MERGES_USED + 1;
     k->merge_mask = table_mask(lines);
     k->merge = mem_new((size_t)k->merge_mask + 1, sizeof k->merge[0], "merges", err);
     k->whole = mem_new(lines, sizeof k->whole[0], "merges", err);

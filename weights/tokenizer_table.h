@@ -8,8 +8,7 @@
 
 #include "weights/json.h"
 #include "weights/tokenizer.h"
-
-#include <string.h>
+#include "weights/tokenizer_bytes.h"
 
 enum { NO_ID = -1 };
 
@@ -28,9 +27,6 @@ struct Tokenizer {
     int32_t literal[2];                                   /* ids of literal_text; NO_ID: not in the vocabulary */
     int32_t start, end, unknown, pad;
 };
-
-/* Words of their own in a prompt, and the start and end token's names where no file gives others. */
-static const char *const literal_text[2] = { "<|startoftext|>", "<|endoftext|>" };
 
 /* FNV-1a (Fowler, Noll, Vo), 32 bits. */
 static inline uint32_t spelling_hash(const char *s, size_t n)
