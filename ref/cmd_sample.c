@@ -1,6 +1,7 @@
-/* cmd_sample.c -- sdref sample: images of a prompt from a diffusers folder or from the exact prior, as a sheet */
+/* cmd_sample.c -- sdref sample: images of a prompt from a diffusers folder or from the exact prior, or training pictures, as a sheet */
 #include "ref/cli.h"
 #include "ref/compare.h"
+#include "ref/dataset.h"
 #include "ref/pipeline.h"
 #include "ref/progress.h"
 #include "ref/sample.h"
@@ -18,12 +19,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { STEPS_MAX = 1000, COUNT_MAX = 256, CELL = 128 };     /* CELL: pixels of a side in the sheet, at least */
+enum { STEPS_MAX = 1000, COUNT_MAX = 256 };
+enum { CELL = 128, DATA = 64 };      /* pixels of a side: in the sheet, at least; of a training picture */
 
 static const char *const examples[] = {
     "sdref sample \"a red mug\" --out mug.png",
     "sdref sample \"a photo of a cat\" --prior stable-diffusion-2-1-base --count 1 --out cat.png",
     "sdref sample \"\" --prior ddpm-cifar10-32 --count 16 --out cifar.png",
+    "sdref sample --data --count 24 --out data.png",
     NULL
 };
 static const char *const generators[] = { "philox", "torch-cpu", NULL };
@@ -31,7 +34,9 @@ static const Option options[] = {
     { "Options", "prior", OPT_STRING, OPT_RESULT, "exact", "FOLDER", "a diffusers folder (model_index.json), or exact", 0, 0, NULL },
     { "Options", "out", OPT_STRING, OPT_HOST, "sample.png", "FILE", "the sheet; an older one is replaced", 0, 0, NULL },
     { "Options", "count", OPT_INT, OPT_RESULT, "4", "N", "images, of seeds SEED, SEED+1, ...", 1, COUNT_MAX, NULL },
-    { "Options", "seed", OPT_UINT64, OPT_RESULT, "0", NULL, "of the first image", 0, 0, NULL },
+    { "Options", "seed", OPT_UINT64, OPT_RESULT, "0", NULL, "of the first image; with --data: of all", 0, 0, NULL },
+    { "Options", "data", OPT_FLAG, OPT_RESULT, NULL, NULL, "no PROMPT: the first pictures that networks are trained on, with their "
+      "captions", 0, 0, NULL },
     { "Options", "steps", OPT_INT, OPT_RESULT, "25", "N", "DDIM steps", 1, STEPS_MAX, NULL },
     { "Options", "guidance", OPT_REAL, OPT_RESULT, "7.5", "S", "e = e_uncond + S (e_cond - e_uncond)", -1000, 1000, NULL },
     { "Options", "eta", OPT_REAL, OPT_RESULT, "0", NULL, "0: DDIM; 1: as much noise as DDPM", 0, 1, NULL },
@@ -46,8 +51,8 @@ static const Option options[] = {
       "encoders such as T5 (PROMPT is a label then)", 0, 0, NULL },
 };
 static const Command command = {
-    "sample", "images of a prompt, sampled from a prior", "sdref sample PROMPT [options]", examples,
-    options, sizeof options / sizeof options[0], 1, 1, "PROMPT",
+    "sample", "images of a prompt, sampled from a prior", "sdref sample PROMPT|--data [options]", examples,
+    options, sizeof options / sizeof options[0], 0, 1, "PROMPT",
 };
 
 /* What is sampled from: a pipeline or the exact prior. */
@@ -197,16 +202,11 @@ static int sample_one(Picture *cell, const Source *s, Steps *steps, uint64_t see
 
 /* ---- the sheet ---- */
 
-static int write_sheet(const Picture *cells, const char *const *labels, int count, const char *seeds, const Options *o, Err *err)
+static int write_sheet(const Picture *cells, const char *const *labels, int count, const PngText *texts, int ntexts, const Options *o, Err *err)
 {
-    static const char *const stored[] = { "prior", "steps", "guidance", "eta", "rng", "negative", "embeddings" };
-    PngText texts[16] = { { "prompt", opt_arg(o, 0) }, { "seeds", seeds }, { "software", "sdref " SDREF_VERSION " (" REAL_NAME ")" } };
-    int ntexts = 3, columns = 1;
+    int columns = 1;
     Picture sheet = { 0 };
     Bytes b = { 0 };
-    for (size_t i = 0; i < sizeof stored / sizeof stored[0]; i++)
-        for (int k = 0; k < command.noptions; k++)
-            if (strcmp(options[k].name, stored[i]) == 0 && opt_text(o, k) != NULL) texts[ntexts++] = (PngText){ stored[i], opt_text(o, k) };
     while (columns * columns < count) columns++;
     int status = picture_sheet(&sheet, cells, labels, count, columns, 4, 1, err);
     if (status == 0) status = png_encode(&b, sheet.rgb, sheet.h, sheet.w, 3, texts, ntexts, err);
@@ -214,6 +214,19 @@ static int write_sheet(const Picture *cells, const char *const *labels, int coun
     bytes_free(&b);
     picture_free(&sheet);
     return status;
+}
+
+static const PngText software = { "software", "sdref " SDREF_VERSION " (" REAL_NAME ")" };
+
+static int write_samples(const Picture *cells, const char *const *labels, int count, const char *seeds, const Options *o, Err *err)
+{
+    static const char *const stored[] = { "prior", "steps", "guidance", "eta", "rng", "negative", "embeddings" };
+    PngText texts[16] = { { "prompt", opt_arg(o, 0) }, { "seeds", seeds }, software };
+    int ntexts = 3;
+    for (size_t i = 0; i < sizeof stored / sizeof stored[0]; i++)
+        for (int k = 0; k < command.noptions; k++)
+            if (strcmp(options[k].name, stored[i]) == 0 && opt_text(o, k) != NULL) texts[ntexts++] = (PngText){ stored[i], opt_text(o, k) };
+    return write_sheet(cells, labels, count, texts, ntexts, o, err);
 }
 
 static int sample_all(const Source *s, const Options *o, Err *err)
@@ -236,7 +249,7 @@ static int sample_all(const Source *s, const Options *o, Err *err)
         status = sample_one(&cells[i], s, &steps, seed + (uint64_t)i, o, err);
     }
     progress_end(&steps.progress);
-    if (status == 0) status = write_sheet(cells, labels, count, seeds, o, err);
+    if (status == 0) status = write_samples(cells, labels, count, seeds, o, err);
     if (status == 0) {
         printf("%s: \"%s\", %d x %d pixels", opt_string(o, "out"), opt_arg(o, 0), s->D.w * s->scale, s->D.h * s->scale);
         if (enlarged(s) > 1) printf(" (shown %d times as large)", enlarged(s));
@@ -244,6 +257,74 @@ static int sample_all(const Source *s, const Options *o, Err *err)
     }
     for (int i = 0; i < count; i++) picture_free(&cells[i]);
     return status;
+}
+
+/* ---- training pictures ---- */
+
+/* A caption is at most "an orange television, right side view": two lines of a cell, parted at the comma. */
+static void data_label(char label[CAPTION_BYTES], const char *caption)
+{
+    snprintf(label, CAPTION_BYTES, "%s", caption[0] == '\0' ? "(no caption)" : caption);
+    char *comma = strchr(label, ',');
+    if (comma != NULL) comma[1] = '\n';
+}
+
+/* Pictures 0 .. count-1 of the stream into cells. */
+static int data_pictures(Picture *cells, const DatasetItem *items, uint64_t seed, int count, Err *err)
+{
+    const size_t plane = DATA * DATA;
+    real *x = mem_new((size_t)count * 3 * plane, sizeof *x, "pictures", err), *shade = mem_new((size_t)count * plane, sizeof *shade, "shades", err);
+    int status = x == NULL || shade == NULL ? -1 : 0;
+    if (status == 0) {
+        PAR_FOR
+        for (int i = 0; i < count; i++) dataset_picture(x + (size_t)i * 3 * plane, shade + (size_t)i * plane, &items[i], seed, DATA, DATA);
+        for (size_t i = 0; i < (size_t)count * 3 * plane; i++) x[i] = r_fma(x[i], R(0.5), R(0.5));
+    }
+    for (int i = 0; i < count && status == 0; i++) {
+        Picture plain = { 0 };
+        status = picture_from_planar(&plain, x + (size_t)i * 3 * plane, DATA, DATA, "training picture", err);
+        if (status == 0) status = picture_enlarge(&cells[i], &plain, CELL / DATA, err);
+        picture_free(&plain);
+    }
+    mem_free(shade);
+    mem_free(x);
+    return status;
+}
+
+static int data_all(const Options *o, Err *err)
+{
+    const int count = opt_int(o, "count");
+    const uint64_t seed = opt_uint64(o, "seed");
+    char label[COUNT_MAX][CAPTION_BYTES], seed_text[32], range[64];
+    const char *labels[COUNT_MAX];
+    DatasetItem items[COUNT_MAX];
+    Picture cells[COUNT_MAX] = { { 0 } };
+    for (int i = 0; i < count; i++) {
+        dataset_item(&items[i], seed, (uint64_t)i);
+        data_label(label[i], items[i].caption);
+        labels[i] = label[i];
+    }
+    snprintf(seed_text, sizeof seed_text, "%" PRIu64, seed);
+    snprintf(range, sizeof range, "training pictures 0 to %d", count - 1);
+    const PngText texts[] = { { "data", range }, { "seed", seed_text }, software };
+    int status = data_pictures(cells, items, seed, count, err);
+    if (status == 0) status = write_sheet(cells, labels, count, texts, 3, o, err);
+    if (status == 0)
+        printf("%s: %s, %d x %d pixels (shown %d times as large), seed %s\n", opt_string(o, "out"), range, DATA, DATA, CELL / DATA, seed_text);
+    for (int i = 0; i < count; i++) picture_free(&cells[i]);
+    return status;
+}
+
+/* PROMPT or --data, and what goes with it. */
+static int check_kind(const Options *o, Err *err)
+{
+    static const char *const sampling[] = { "prior", "steps", "guidance", "eta", "rng", "negative", "height", "width", "embeddings" };
+    if (!opt_flag(o, "data")) return opt_args(o) == 1 ? 0 : err_set(err, "PROMPT: found none, expected one, or --data");
+    if (opt_args(o) > 0)
+        return err_set(err, "PROMPT: found \"%.40s\" with --data, expected none: training pictures have captions of their own", opt_arg(o, 0));
+    for (size_t i = 0; i < sizeof sampling / sizeof sampling[0]; i++)
+        if (opt_given(o, sampling[i])) return err_set(err, "--%s: found with --data, expected a PROMPT: nothing is sampled", sampling[i]);
+    return 0;
 }
 
 /* The folder of --out must be there before hours of work. */
@@ -265,9 +346,11 @@ int cmd_sample(int argc, char *const *argv)
     Err err = { 0 };
     Source s = { 0 };
     if (opt_has(o, "threads")) par_threads_set(opt_int(o, "threads"));
-    int status = check_out(o, &err);
-    if (status == 0) status = strcmp(opt_string(o, "prior"), "exact") == 0 ? open_exact(&s, o, &err) : open_pipeline(&s, o, &err);
-    if (status == 0) status = sample_all(&s, o, &err);
+    int status = check_kind(o, &err);
+    if (status == 0) status = check_out(o, &err);
+    const int data = opt_flag(o, "data");
+    if (status == 0 && !data) status = strcmp(opt_string(o, "prior"), "exact") == 0 ? open_exact(&s, o, &err) : open_pipeline(&s, o, &err);
+    if (status == 0) status = data ? data_all(o, &err) : sample_all(&s, o, &err);
     source_close(&s);
     opt_free(o);
     return status == 0 ? EXIT_FINE : cli_trouble(&err);

@@ -187,31 +187,43 @@ void picture_paste(Picture *p, const Picture *from, int row, int col)
                 memcpy(at(p, row + y, col + x), at(from, y, x), 3);
 }
 
-/* The label, cut from the end until it fits `width` pixels, in the middle. */
+static int lines_of(const char *label)
+{
+    int n = 1;
+    for (; *label != '\0'; label++) n += *label == '\n';
+    return n;
+}
+
+/* The label's lines, each cut from the end until it fits `width` pixels, in the middle. */
 static void put_label(Picture *p, const char *label, int row, int col, int width, int scale)
 {
     static const unsigned char ink[3] = { INK, INK, INK };
-    char cut[LABEL_MAX];
-    size_t n = strlen(label) < LABEL_MAX - 1 ? strlen(label) : LABEL_MAX - 1;
-    memcpy(cut, label, n);
-    for (cut[n] = '\0'; n > 0 && picture_text_width(cut, scale) > width; ) cut[--n] = '\0';
-    picture_text(p, cut, row, col + (width - picture_text_width(cut, scale)) / 2, scale, ink);
+    for (int i = lines_of(label); i > 0; i--) {
+        const size_t line = strcspn(label, "\n");
+        char cut[LABEL_MAX];
+        size_t n = line < LABEL_MAX - 1 ? line : LABEL_MAX - 1;
+        memcpy(cut, label, n);
+        for (cut[n] = '\0'; n > 0 && picture_text_width(cut, scale) > width; ) cut[--n] = '\0';
+        picture_text(p, cut, row, col + (width - picture_text_width(cut, scale)) / 2, scale, ink);
+        row += (LETTER + LABEL_GAP) * scale;
+        label += line + 1;
+    }
 }
 
 int picture_sheet(Picture *out, const Picture *cells, const char *const *labels, int n, int columns, int pad,
                   int text_scale, Err *err)
 {
-    int h = 1, w = 1, band = 0;                           /* of the largest cell; of a label with its gap */
+    int h = 1, w = 1, lines = 0;                          /* of the largest cell; of the longest label */
     BUG_IF(n < 1 || columns < 1 || pad < 0 || text_scale < 1, "sheet of %d in %d columns, pad %d, text %d",
            n, columns, pad, text_scale);
     if (columns > n) columns = n;
     for (int i = 0; i < n; i++) {
         if (cells[i].h > h) h = cells[i].h;
         if (cells[i].w > w) w = cells[i].w;
-        if (labels != NULL && labels[i] != NULL) band = (LETTER + LABEL_GAP) * text_scale;
+        if (labels != NULL && labels[i] != NULL && lines_of(labels[i]) > lines) lines = lines_of(labels[i]);
     }
     const int rows = (n - 1) / columns + 1;
-    const int64_t step_y = (int64_t)h + band + pad, step_x = (int64_t)w + pad;
+    const int64_t band = (int64_t)lines * (LETTER + LABEL_GAP) * text_scale, step_y = h + band + pad, step_x = (int64_t)w + pad;
     if (picture_alloc(out, pad + rows * step_y, pad + columns * step_x, err) != 0) return -1;
     memset(out->rgb, GROUND, 3 * (size_t)out->h * (size_t)out->w);
     for (int i = 0; i < n; i++) {

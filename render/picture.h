@@ -42,8 +42,8 @@ void picture_text(Picture *p, const char *text, int row, int col, int scale, con
 int  picture_text_width(const char *text, int scale);                     /* pixels */
 
 /* A contact sheet: n cells in rows of `columns`, on a light ground, `pad` pixels around each; a label under each cell
- * (labels NULL, or a label NULL: none), cut to the cell's width. Cells may differ in size: the largest sets the
- * grid, smaller ones are centred. n, columns >= 1. */
+ * (labels NULL, or a label NULL: none), of lines parted by \n, each cut to the cell's width. Cells may differ in size: the
+ * largest sets the grid, smaller ones are centred. n, columns >= 1. */
 int picture_sheet(Picture *out, const Picture *cells, const char *const *labels, int n, int columns, int pad,
                   int text_scale, Err *err);
 

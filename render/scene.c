@@ -5,7 +5,7 @@
  * while the free ball about a point of the tile's central ray covers the beam there, no ray of the tile can hit before
  * it. Its quarters go on from there, down to single pixels and then their rays; most of the background costs little.
  * Normal: forward differences of the sdf with step NORMAL_STEP.
- * Order of sums: the four samples of a pixel in row-major order, then times 1/4.
+ * Order of sums: the four samples of a pixel in row-major order, then times 1/4; of depth and normal, those that hit.
  */
 #include "render/scene.h"
 #include "render/scene_shapes.h"
@@ -245,48 +245,79 @@ static real beam(const Scene *s, int row, int col, int n, real t)
     return t;
 }
 
-/* The hit beyond t, or a material of -1. */
-static Surf march(const Scene *s, Vec *hit, Vec d, real t)
+/* The hit beyond *t, and its *t; or a material of -1. */
+static Surf march(const Scene *s, Vec *hit, real *t, Vec d)
 {
-    for (int i = 0; i < STEPS && t <= s->far; i++) {
-        const Vec p = along(s->eye, d, t);
+    for (int i = 0; i < STEPS && *t <= s->far; i++) {
+        const Vec p = along(s->eye, d, *t);
         const Surf f = surface(s, p);
         if (f.d < HIT) {
             *hit = p;
             return f;
         }
-        t += f.d / SCENE_SLACK;
+        *t += f.d / SCENE_SLACK;
     }
     return (Surf){ R(0.0), -1 };
 }
 
-/* One pixel: fixed[3] of everything but the main material, shade of the main one; returns hits out of 4. */
-static int pixel(real fixed[3], real *shade, const Scene *s, int row, int col, real start)
+/* Sample ray i of the four of a pixel. */
+static Vec sample_ray(const Camera *cam, int row, int col, int i)
 {
+    const real drow = i < 2 ? R(-0.25) : R(0.25), dcol = i % 2 == 0 ? R(-0.25) : R(0.25);
+    return ray(cam, (real)row + drow, (real)col + dcol);
+}
+
+/* Where one picture goes: its light, or its geometry (depth is then not NULL). */
+typedef struct Planes { real *P, *Q, *depth, *normal, *mask; int h, w; } Planes;
+
+/* One pixel of P and Q; returns hits out of 4. No ray hits before `start`; beyond `far` none does. */
+static int light_pixel(const Planes *out, const Scene *s, int row, int col, real start)
+{
+    const size_t plane = (size_t)out->h * (size_t)out->w, at = (size_t)row * (size_t)out->w + (size_t)col;
+    real fixed[3] = { R(0.0), R(0.0), R(0.0) }, shade = 0;
+    const int empty = start > s->far;
     int hits = 0;
-    for (int k = 0; k < 3; k++) fixed[k] = 0;
-    *shade = 0;
-    for (int i = 0; i < 4; i++) {
-        const real drow = i < 2 ? R(-0.25) : R(0.25), dcol = i % 2 == 0 ? R(-0.25) : R(0.25);
-        const Vec d = ray(s->cam, (real)row + drow, (real)col + dcol);
+    for (int i = 0; i < 4 && !empty; i++) {
+        const Vec d = sample_ray(s->cam, row, col, i);
         Vec p;
-        const Surf f = march(s, &p, d, start);
+        real t = start;
+        const Surf f = march(s, &p, &t, d);
         if (f.material < 0) {
             for (int k = 0; k < 3; k++) fixed[k] += s->look->ground;
             continue;
         }
         hits++;
         const real light = shade_at(s, p, f.d);
-        if (f.material == MAIN) *shade += light;
+        if (f.material == MAIN) shade += light;
         else for (int k = 0; k < 3; k++) fixed[k] += light * materials[f.material][k];
     }
-    for (int k = 0; k < 3; k++) fixed[k] *= R(0.25);
-    *shade *= R(0.25);
+    for (size_t k = 0; k < 3; k++) out->P[k * plane + at] = empty ? s->look->ground : R(0.25) * fixed[k];
+    out->Q[at] = R(0.25) * shade;
     return hits;
 }
 
-/* Where one picture goes. */
-typedef struct Planes { real *P, *Q, *mask; int h, w; } Planes;
+/* One pixel of depth and normal, likewise. */
+static int geometry_pixel(const Planes *out, const Scene *s, int row, int col, real start)
+{
+    const size_t plane = (size_t)out->h * (size_t)out->w, at = (size_t)row * (size_t)out->w + (size_t)col;
+    real distance = 0, n[3] = { R(0.0), R(0.0), R(0.0) };
+    int hits = 0;
+    for (int i = 0; i < 4 && start <= s->far; i++) {
+        const Vec d = sample_ray(s->cam, row, col, i);
+        Vec p;
+        real t = start;
+        const Surf f = march(s, &p, &t, d);
+        if (f.material < 0) continue;
+        const Vec m = normal_at(s, p, f.d);
+        hits++;
+        distance += t;
+        for (int k = 0; k < 3; k++) n[k] += s->cam->c2w[0][k] * m.x + s->cam->c2w[1][k] * m.y + s->cam->c2w[2][k] * m.z;
+    }
+    const real l = r_max(len((Vec){ n[0], n[1], n[2] }), R(1e-12));
+    out->depth[at] = hits > 0 ? distance / (real)hits : R(0.0);
+    for (size_t k = 0; k < 3; k++) out->normal[k * plane + at] = n[k] / l;
+    return hits;
+}
 
 /* The n x n pixels at (row, col), as far as they are in the picture; no hit before t. */
 static void tile(const Planes *out, const Scene *s, int row, int col, int n, real t)
@@ -297,21 +328,26 @@ static void tile(const Planes *out, const Scene *s, int row, int col, int n, rea
         for (int i = 0; i < 4; i++) tile(out, s, row + (i / 2) * (n / 2), col + (i % 2) * (n / 2), n / 2, t);
         return;
     }
-    const size_t plane = (size_t)out->h * (size_t)out->w, i = (size_t)row * (size_t)out->w + (size_t)col;
-    real fixed[3] = { s->look->ground, s->look->ground, s->look->ground }, shade = 0;
-    const int hits = t > s->far ? 0 : pixel(fixed, &shade, s, row, col, t);
-    for (size_t k = 0; k < 3; k++) out->P[k * plane + i] = fixed[k];
-    out->Q[i] = shade;
-    if (out->mask) out->mask[i] = R(0.25) * (real)hits;
+    const int hits = (out->depth ? geometry_pixel : light_pixel)(out, s, row, col, t);
+    if (out->mask) out->mask[(size_t)row * (size_t)out->w + (size_t)col] = R(0.25) * (real)hits;
+}
+
+static void trace(const Planes *out, const SceneLook *look, int object, const Camera *cam)
+{
+    check(object, OBJECTS, "object");
+    const Scene s = scene_of(look, object, cam);
+    for (int row = 0; row < cam->h; row += TILE)
+        for (int col = 0; col < cam->w; col += TILE) tile(out, &s, row, col, TILE, s.near);
 }
 
 void scene_render(real *P, real *Q, real *mask, const SceneLook *look, int object, const Camera *cam)
 {
-    check(object, OBJECTS, "object");
-    const Planes out = { P, Q, mask, cam->h, cam->w };
-    const Scene s = scene_of(look, object, cam);
-    for (int row = 0; row < cam->h; row += TILE)
-        for (int col = 0; col < cam->w; col += TILE) tile(&out, &s, row, col, TILE, s.near);
+    trace(&(Planes){ .P = P, .Q = Q, .mask = mask, .h = cam->h, .w = cam->w }, look, object, cam);
+}
+
+void scene_geometry(real *depth, real *normal, real *mask, const SceneLook *look, int object, const Camera *cam)
+{
+    trace(&(Planes){ .depth = depth, .normal = normal, .mask = mask, .h = cam->h, .w = cam->w }, look, object, cam);
 }
 
 void scene_paint(real *rgb, const real *P, const real *Q, const real colour[3], int h, int w)

@@ -57,6 +57,11 @@ void scene_material_rgb(real rgb[3], int material);
 
 /* P (3,h,w), Q (h,w), mask (h,w) = fraction of the sample rays that hit, NULL = not wanted. Camera outside the object. */
 void scene_render(real *P, real *Q, real *mask, const SceneLook *look, int object, const Camera *cam);
+/* The same rays as geometry: truth for networks that tell depth and normals from a picture. Over the sample rays of a
+ * pixel that hit: depth (h,w), mean distance along the ray in world units; normal (3,h,w), mean of the unit normals in
+ * camera space (x right, y up, z towards the camera), made unit again; mask (h,w) as above. Where none hits all are 0. A ray
+ * ends where the sdf is below 0.002, so a little before the surface. */
+void scene_geometry(real *depth, real *normal, real *mask, const SceneLook *look, int object, const Camera *cam);
 /* rgb = P + Q colour; rgb (3,h,w) may be P. */
 void scene_paint(real *rgb, const real *P, const real *Q, const real colour[3], int h, int w);
 

@@ -172,6 +172,17 @@ samples() {
     gives "sample with states" 0 '*seeds 0' sample "a label" --prior "$here/if" --embeddings "$here/if/embeds.safetensors" --steps 2 --count 1 --out "$work/x.png"
     run "$sdref" sample "a a a a a a a a a a a a a a a a a" --prior "$here/sd1" --steps 1 --count 1 --out "$work/x.png"
     case $status-$err in 0-*"PNDMScheduler: 1000 levels"*"predicts epsilon"*"of its 17 tokens the last 3 were cut off") say ok "a long prompt" ;; *) say "status $status, $err" "a long prompt" ;; esac
+    gives "training pictures" 0 "$work/data.png: training pictures 0 to 4, 64 x 64 pixels (shown 2 times as large), seed 3" \
+        sample --data --count 5 --seed 3 --out "$work/data.png"
+    sample --data --count 5 --seed 3 --threads 3 --out "$work/again.png" >"$work/out"
+    if cmp -s "$work/data.png" "$work/again.png"; then say ok "training pictures with 3 threads"; else say "the bytes differ" "training pictures with 3 threads"; fi
+    sample --data --count 5 --seed 4 --out "$work/again.png" >"$work/out"
+    if [ -s "$work/again.png" ] && ! cmp -s "$work/data.png" "$work/again.png"; then say ok "training pictures of a seed"; else say "the seed does not count" "training pictures of a seed"; fi
+    refuses "training pictures of a prompt" '*PROMPT*"a red mug"*--data*' sample "a red mug" --data --out x.png
+    refuses "neither prompt nor --data" '*PROMPT*--data*' sample --out x.png
+    for option in "--prior exact" "--steps 3" "--guidance 1" "--eta 0" "--rng philox" "--negative a" "--height 64" "--width 64" "--embeddings e"; do
+        refuses "training pictures $option" "*${option%% *}: *--data*" sample --data $option --out x.png
+    done
     refuses "a prior that is not there" '*none/model_index.json*' sample "a" --prior none --out x.png
     refuses "a network is no pipeline" '*model_index.json*' sample "a" --prior "$golden/taesd" --out x.png
     refuses "a prompt without text" '*PROMPT*"a cat"*takes no text*' sample "a cat" --prior "$here/ddpm" --out x.png

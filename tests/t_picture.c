@@ -661,6 +661,16 @@ static void sheets(void)
     CHECK_OK(picture_sheet(&s, cell, NULL, 1, 5, 0, 1, &err), &err);
     CHECK(s.h == 16 && s.w == 20 && memcmp(s.rgb, cell[0].rgb, 960) == 0, "one cell, no pad, no label");
     picture_free(&s);
+    labels[0] = "a\nfar too long\nc";
+    CHECK_OK(picture_sheet(&s, cell, labels, 2, 1, 4, 1, &err), &err);
+    CHECK(s.h == 4 + 2 * (16 + 3 * 10 + 4) && s.w == 4 + 20 + 4, "three lines: %d x %d", s.h, s.w);
+    int line[3] = {0};
+    for (int i = 0; i < s.h * s.w; i++) {
+        const int y = i / s.w - (4 + 16 + 2);
+        if (y >= 0 && y < 30 && s.rgb[3 * i] < 200) line[y / 10]++;
+    }
+    CHECK(line[0] > 5 && line[2] > 5 && line[1] > line[0] && line[1] > line[2], "ink of three lines: %d %d %d", line[0], line[1], line[2]);
+    picture_free(&s);
     for (int i = 0; i < 3; i++) picture_free(&cell[i]);
     Err big = {0};
     CHECK(picture_new(&s, 1, 1 << 21, &big) == -1 && strstr(big.msg, "2097152") != NULL, "%s", big.msg);
