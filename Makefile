@@ -25,6 +25,9 @@ all: $(BUILD)/sdref $(BUILD)/sdref-f64   ## build both programs: sdref (binary32
 run: all   ## a first object from the exact prior: pictures in runs/first
 	$(BUILD)/sdref distill "a red mug" --out runs/first --overwrite
 
+prior: all   ## train the 64 px prior from nothing in runs/prior (hours; stopped, it goes on where it was)
+	$(BUILD)/sdref train prior --out runs/prior $(if $(wildcard runs/prior/state.safetensors),--resume)
+
 $(BUILD)/f32/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
@@ -76,5 +79,5 @@ help:   ## list these lines
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all run test bits exhaustive sanitize bench install uninstall clean help
+.PHONY: all run prior test bits exhaustive sanitize bench install uninstall clean help
 .SECONDARY:

@@ -1,5 +1,6 @@
 /* params.c -- parameters by name: a hash table over a file set, or over what was declared */
 #include "nn/params.h"
+#include "tensor/rng.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -270,3 +271,45 @@ int params_want_gradient(Params *p, const char *name, Err *err) { return each(p,
 int params_own(Params *p, const char *name, Err *err) { return each(p, name, own, err); }
 
 real *params_values(Params *p, int i, Err *err) { return own(p->at[i], err) == 0 ? p->at[i]->owned : NULL; }
+
+size_t params_total(const Params *p)
+{
+    size_t n = 0;
+    for (int i = 0; i < p->count; i++) n += p->at[i]->w.n;
+    return n;
+}
+
+void params_bind(Params *p, real *values)
+{
+    for (int i = 0; i < p->count; i++) {
+        BUG_IF(p->at[i]->from != NULL || p->at[i]->owned != NULL, "params_bind: '%s' has values of its own", p->at[i]->w.name);
+        p->at[i]->w.at = values;
+        values += p->at[i]->w.n;
+    }
+}
+
+Params *params_twin(const Params *p, real *gradient, Err *err)
+{
+    Params *twin = params_new(p->source, err);
+    for (int i = 0; twin != NULL && i < p->count; i++) {
+        Param *param = add(twin, err);
+        if (param == NULL) {
+            params_free(twin);
+            return NULL;
+        }
+        param->w = p->at[i]->w;
+        param->w.g = gradient;
+        gradient += param->w.n;
+        slot_set(twin, i);
+    }
+    return twin;
+}
+
+double params_draw(const Params *p, int i, uint64_t seed, uint32_t number, uint32_t k)
+{
+    const Init init = p->at[i]->init;
+    const RngAt at = { seed, number, 0, RNG_INIT };
+    if (init.kind == INIT_NORMAL) return init.scale * rng_normal_at(at, k);
+    if (init.kind == INIT_UNIFORM) return init.scale * (2 * rng_uniform_at(at, k) - 1);
+    return init.kind == INIT_ONE ? 1 : 0;
+}

@@ -43,4 +43,13 @@ int  params_own(Params *p, const char *name, Err *err);
 /* For a declared parameter: its values (n, real; owned by Params), zeroed. */
 real *params_values(Params *p, int i, Err *err);
 
+/* For training, where all values of a network lie in one array, parameter after parameter. */
+size_t  params_total(const Params *p);                           /* values of all parameters */
+/* Declared parameters find their values in `values` (params_total) from now on; borrowed. */
+void    params_bind(Params *p, real *values);
+/* The same parameters, gradients going to `gradient` (params_total): one for each thread. Borrows p and gradient. */
+Params *params_twin(const Params *p, real *gradient, Err *err);
+/* Value k of declared parameter i at the start: the draw addressed by (seed, number, k), number being the parameter's. */
+double  params_draw(const Params *p, int i, uint64_t seed, uint32_t number, uint32_t k);
+
 #endif

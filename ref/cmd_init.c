@@ -8,7 +8,6 @@
 #include "ref/progress.h"
 #include "tensor/mem.h"
 #include "tensor/par.h"
-#include "tensor/rng.h"
 #include "weights/file.h"
 
 #include <stdio.h>
@@ -40,18 +39,12 @@ static void put(unsigned char *out, double x, int dtype)
     else memcpy(out, &half, 2);
 }
 
-/* n values of parameter i. */
-static void draw(unsigned char *out, const Weight *w, Init init, int i, uint64_t seed, int dtype)
+/* All values of parameter i. */
+static void draw(unsigned char *out, const Params *p, int i, uint64_t seed, int dtype)
 {
-    const RngAt at = { seed, (uint32_t)i, 0, RNG_INIT };
-    const int64_t n = (int64_t)w->n;
+    const int64_t n = (int64_t)params_at(p, i)->n;
     PAR_FOR
-    for (int64_t k = 0; k < n; k++) {
-        double x = init.kind == INIT_ONE ? 1 : 0;
-        if (init.kind == INIT_NORMAL) x = init.scale * rng_normal_at(at, (uint32_t)k);
-        if (init.kind == INIT_UNIFORM) x = init.scale * (2 * rng_uniform_at(at, (uint32_t)k) - 1);
-        put(out + (dtype == 2 ? 4 : 2) * k, x, dtype);
-    }
+    for (int64_t k = 0; k < n; k++) put(out + (dtype == 2 ? 4 : 2) * k, params_draw(p, i, seed, (uint32_t)i, (uint32_t)k), dtype);
 }
 
 static int write_weights(const Model *m, const Options *o, const char *path, Err *err)
@@ -74,7 +67,7 @@ static int write_weights(const Model *m, const Options *o, const char *path, Err
     progress_start(&progress, "tensor", 0, params_count(m->params), 0);
     for (int i = 0; i < params_count(m->params); i++) {
         const Weight *p = params_at(m->params, i);
-        draw(bytes + at, p, params_init(m->params, i), i, opt_uint64(o, "seed"), dtype);
+        draw(bytes + at, m->params, i, opt_uint64(o, "seed"), dtype);
         stw_add(w, p->name, types[dtype], p->s.nd, p->s.d, bytes + at);
         at += p->n * size;
         progress_step(&progress, i + 1, NULL);

@@ -19,6 +19,7 @@ static const Entry entries[] = {
     { "trace", "one step with every intermediate, as a trace file", cmd_trace },
     { "inspect", "tensors, types, shapes and digests of a file", cmd_inspect },
     { "init", "a model of random weights for a config.json", cmd_init },
+    { "train", "the shipped networks, trained from nothing", cmd_train },
     { "selftest", "digests of this machine beside the published ones", cmd_selftest },
 };
 enum { ENTRIES = sizeof entries / sizeof entries[0] };

@@ -12,11 +12,13 @@
 #define PAR_FOR_DYNAMIC _Pragma("omp parallel for schedule(dynamic, 1)")
 static inline void par_threads_set(int n) { omp_set_num_threads(n); }
 static inline int  par_threads(void) { return omp_get_max_threads(); }
+static inline int  par_self(void) { return omp_get_thread_num(); }       /* of the loop we are in: 0 .. par_threads() - 1; for scratch memory alone */
 #else
 #define PAR_FOR
 #define PAR_FOR_DYNAMIC
 static inline void par_threads_set(int n) { (void)n; }
 static inline int  par_threads(void) { return 1; }
+static inline int  par_self(void) { return 0; }
 #endif
 
 #endif

@@ -1,0 +1,330 @@
+/* cmd_train.c -- sdref train: the recipe as a table of settings, the loop, checkpoints, the log
+ *
+ *     model/              the network as others load it, from the averaged weights; written at every sheet and at the end
+ *     log.csv, loss.svg   loss, gradient and learning rate, a row every LOG_EVERY steps
+ *     samples/NNNNNN.png  what it draws
+ *     state.safetensors   where --resume goes on; its metadata hold the recipe
+ *     time.csv            seconds, threads: the only file that hangs on the machine
+ */
+#include "ref/cli.h"
+#include "ref/plot.h"
+#include "ref/progress.h"
+#include "ref/run.h"
+#include "ref/train_prior.h"
+#include "tensor/par.h"
+#include "tensor/text.h"
+#include "weights/file.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LOG_EVERY = 10, SLOT = 2, ROW_BYTES = 128 };
+
+static const char *const examples[] = {
+    "sdref train prior --out runs/prior              # the shipped prior, from nothing",
+    "sdref train prior --out runs/prior --resume     # go on where it stopped",
+    "sdref train prior --out runs/try --steps 500 --prediction epsilon",
+    NULL
+};
+static const char *const predictions[] = { "epsilon", "v", NULL };
+static const Option options[] = {
+    { "The recipe", "steps", OPT_INT, OPT_RESULT, "20000", "N", "may grow while the learning rate does not fall yet", 1, 10000000, NULL },
+    { "The recipe", "batch", OPT_INT, OPT_RESULT, "32", "N", "pictures a step, an even number", 2, 4096, NULL },
+    { "The recipe", "prediction", OPT_CHOICE, OPT_RESULT, "v", NULL, "what the network puts out", 0, 0, predictions },
+    { "The recipe", "lr", OPT_REAL, OPT_RESULT, "0.001", NULL, "AdamW's learning rate", 1e-9, 1, NULL },
+    { "The recipe", "warmup", OPT_INT, OPT_RESULT, "500", "N", "steps in which the learning rate rises", 0, 1000000, NULL },
+    { "The recipe", "decay", OPT_REAL, OPT_RESULT, "0.25", NULL, "last share of the steps, in which it falls to 0", 0, 1, NULL },
+    { "The recipe", "weight-decay", OPT_REAL, OPT_RESULT, "0.01", NULL, "AdamW's, on matrices and kernels", 0, 1, NULL },
+    { "The recipe", "clip", OPT_REAL, OPT_RESULT, "1", NULL, "longest gradient", 1e-6, 1e6, NULL },
+    { "The recipe", "ema", OPT_REAL, OPT_RESULT, "0.999", NULL, "of the averaged weights", 0, 1, NULL },
+    { "The recipe", "seed", OPT_UINT64, OPT_RESULT, "0", NULL, "of the first weights, pictures, times and noise", 0, 0, NULL },
+
+    { "Files and machine", "out", OPT_STRING, OPT_HOST, NULL, "FOLDER", "the training's folder (needed)", 0, 0, NULL },
+    { "Files and machine", "resume", OPT_FLAG, OPT_HOST, NULL, NULL, "go on in that folder, to the same bytes", 0, 0, NULL },
+    { "Files and machine", "overwrite", OPT_FLAG, OPT_HOST, NULL, NULL, "start again in that folder", 0, 0, NULL },
+    { "Files and machine", "until", OPT_INT, OPT_HOST, NULL, "N", "stop after step N of the recipe, with a checkpoint", 1, 10000000, NULL },
+    { "Files and machine", "checkpoint-every", OPT_INT, OPT_HOST, "500", "N", "steps between two checkpoints", 1, 10000000, NULL },
+    { "Files and machine", "sample-every", OPT_INT, OPT_HOST, "1000", "N", "steps between two sheets of samples; 0: none", 0, 10000000, NULL },
+    { "Files and machine", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
+    { "Files and machine", "quiet", OPT_FLAG, OPT_HOST, NULL, NULL, "no progress", 0, 0, NULL },
+};
+static const Command command = {
+    "train", "the shipped networks, trained from nothing", "sdref train prior --out FOLDER [options]", examples,
+    options, sizeof options / sizeof options[0], 1, 1, "prior",
+};
+
+static volatile sig_atomic_t interrupted;
+static void on_interrupt(int signal_number) { (void)signal_number; interrupted = 1; }
+
+typedef struct Training {
+    const Options *o;
+    const char *folder;
+    char model[PATH_BYTES];
+    TrainConfig config;
+    PriorTask task;
+    Trainer *trainer;
+    Bytes log;
+    double sum[2];                    /* loss, gradient: since the last row */
+} Training;
+
+static const char log_head[] = "step,loss,grad_norm,lr\n";
+
+/* ---- checkpoints: the log first, since a state without its rows could not be resumed to the same bytes ---- */
+
+/* The recipe and the row that is being filled, as metadata: key, value, .., NULL. */
+enum { META_MAX = 64 };
+static int checkpoint(const Training *r, Err *err)
+{
+    const char *meta[META_MAX];
+    char path[PATH_BYTES], sum[2][TEXT_DOUBLE_MAX], numerics[16];
+    int n = 0;
+    for (int i = 0; i < 2; i++) text_from_double(sum[i], r->sum[i]);
+    snprintf(numerics, sizeof numerics, "%d", SDREF_NUMERICS);
+    const char *const fixed[] = { "task", opt_arg(r->o, 0), "numerics", numerics, "sum.loss", sum[0], "sum.grad_norm", sum[1] };
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) meta[n++] = fixed[i];
+    for (int i = 0; i < command.noptions; i++) {
+        if (options[i].scope != OPT_RESULT) continue;
+        meta[n++] = options[i].name;
+        meta[n++] = opt_text(r->o, i);
+    }
+    meta[n] = NULL;
+    if (run_path(path, r->folder, "log.csv", err) != 0 || file_write(path, r->log.p, r->log.n, err) != 0) return -1;
+    if (run_path(path, r->folder, "state.safetensors", err) != 0) return -1;
+    return train_save(r->trainer, meta, path, err);
+}
+
+/* May the recipe of the state at `step` become a longer one? */
+static int longer(const Training *r, long step, const char *was, const char *path, Err *err)
+{
+    int64_t before = 0;
+    if (text_to_int64(&before, was) != 0 || before < 1) return err_set(err, "%s: steps is %.40s, expected a number", path, was);
+    if (before == r->config.steps) return 0;
+    const double falls = (double)(before < r->config.steps ? before : r->config.steps) * (1.0 - r->config.decay);
+    if ((double)step <= falls) return 0;
+    return err_set(err, "--steps: found %ld, but the training in %s is of %s and at step %ld; its length can change up to step %.0f",
+                   r->config.steps, path, was, step, falls);
+}
+
+static int same_recipe(const Training *r, const StFile *f, Err *err)
+{
+    char numerics[16];
+    snprintf(numerics, sizeof numerics, "%d", SDREF_NUMERICS);
+    const char *found = st_meta(f, "numerics"), *task = st_meta(f, "task");
+    if (found == NULL || strcmp(found, numerics) != 0)
+        return err_set(err, "%s: made by numerics %.20s, this program is %s; the bits would differ", st_path(f), found == NULL ? "(none)" : found, numerics);
+    if (task == NULL || strcmp(task, opt_arg(r->o, 0)) != 0)
+        return err_set(err, "%s: a training of %.20s, expected %s", st_path(f), task == NULL ? "(none)" : task, opt_arg(r->o, 0));
+    for (int i = 0; i < command.noptions; i++) {
+        const char *was = options[i].scope == OPT_RESULT ? st_meta(f, options[i].name) : NULL;
+        if (options[i].scope != OPT_RESULT) continue;
+        if (was == NULL) return err_set(err, "%s: no setting '%s'; expected a checkpoint of sdref train", st_path(f), options[i].name);
+        if (strcmp(options[i].name, "steps") == 0) {
+            if (longer(r, train_step_number(r->trainer), was, st_path(f), err) != 0) return -1;
+        } else if (strcmp(was, opt_text(r->o, i)) != 0)
+            return err_set(err, "--%s: found %s, but the training in %s has %.40s; it can be resumed only as it is", options[i].name,
+                           opt_text(r->o, i), st_path(f), was);
+    }
+    return 0;
+}
+
+/* Rows of the log up to the checkpoint's step; later ones will be made again. */
+static int read_log(Training *r, Err *err)
+{
+    char path[PATH_BYTES];
+    void *text = NULL;
+    size_t n = 0;
+    if (run_path(path, r->folder, "log.csv", err) != 0 || file_read(&text, &n, path, (size_t)1 << 30, err) != 0) return -1;
+    const char *at = text;
+    const long rows = train_step_number(r->trainer) / LOG_EVERY;
+    int status = strncmp(at, log_head, sizeof log_head - 1) == 0 ? 0 : err_set(err, "%s: expected the heading of a log of sdref train", path);
+    for (long row = 0; row <= rows && status == 0; row++) {
+        const char *end = strchr(at, '\n');
+        if (end == NULL) status = err_set(err, "%s: found %ld rows, expected at least %ld: the checkpoint is of that step", path, row - 1, rows);
+        else status = bytes_put(&r->log, at, (size_t)(end - at) + 1, err);
+        at = end == NULL ? at : end + 1;
+    }
+    mem_free(text);
+    return status;
+}
+
+static int resume(Training *r, Err *err)
+{
+    static const char *const sums[] = { "sum.loss", "sum.grad_norm" };
+    char path[PATH_BYTES];
+    if (run_path(path, r->folder, "state.safetensors", err) != 0) return -1;
+    StFile *f = st_open(path, err);
+    int status = f == NULL ? -1 : train_load(r->trainer, f, err);
+    if (status == 0) status = same_recipe(r, f, err);
+    for (int i = 0; i < 2 && status == 0; i++) {
+        const char *text = st_meta(f, sums[i]);
+        if (text == NULL || text_to_double(&r->sum[i], text) != 0) status = err_set(err, "%s: no number '%s'; expected one", path, sums[i]);
+    }
+    st_close(f);
+    return status == 0 ? read_log(r, err) : -1;
+}
+
+/* ---- pictures ---- */
+
+/* The loss over the steps, from the log's rows, each point the mean of a hundredth of them. */
+static int plot_loss(const Training *r, Err *err)
+{
+    enum { POINTS = 200 };
+    double x[POINTS], y[POINTS];
+    char path[PATH_BYTES];
+    Bytes svg = { 0 };
+    long rows = 0, points = 0;
+    for (size_t i = 0; i < r->log.n; i++) rows += r->log.p[i] == '\n';
+    rows -= 1;
+    if (rows < 2) return 0;
+    const long group = (rows + POINTS - 1) / POINTS;
+    const char *at = (const char *)r->log.p;
+    for (long row = 0; row < rows; row++) {
+        double step, loss;
+        at = strchr(at, '\n') + 1;
+        if (sscanf(at, "%lf,%lf", &step, &loss) != 2) return err_set(err, "log.csv: row %ld is not that of a training", row);
+        if (row % group == 0) x[points] = y[points] = 0;
+        x[points] += step / (double)group;
+        y[points] += loss / (double)group;
+        if (row % group == group - 1) points++;
+    }
+    const PlotSeries series = { "loss", x, y, (int)points };
+    const Plot plot = { .title = "Training", .x_title = "step", .y_title = "loss", .log_y = 1, .series = &series, .count = 1 };
+    int status = run_path(path, r->folder, "loss.svg", err);
+    if (status == 0) status = plot_svg(&svg, &plot, err);
+    if (status == 0) status = file_write(path, svg.p, svg.n, err);
+    bytes_free(&svg);
+    return status;
+}
+
+static int show(const Training *r, int samples, Err *err)
+{
+    char path[PATH_BYTES], name[64];
+    if (prior_task_export(&r->task, r->trainer, r->model, err) != 0 || plot_loss(r, err) != 0) return -1;
+    if (!samples) return 0;
+    if (run_path(path, r->folder, "samples", err) != 0 || dir_make(path, err) != 0) return -1;
+    snprintf(name, sizeof name, "samples/%06ld.png", train_step_number(r->trainer));
+    return run_path(path, r->folder, name, err) != 0 ? -1 : prior_task_sheet(r->model, path, err);
+}
+
+/* ---- the loop ---- */
+
+/* A row after every LOG_EVERY-th step: means over them. */
+static int log_step(Training *r, const TrainLog *log, char note[64], Err *err)
+{
+    const long done = train_step_number(r->trainer);
+    r->sum[0] += log->loss;
+    r->sum[1] += log->grad_norm;
+    if (done % LOG_EVERY != 0) return 0;
+    char text[3][TEXT_DOUBLE_MAX], row[ROW_BYTES];
+    text_from_double(text[0], (double)(float)(r->sum[0] / LOG_EVERY));
+    text_from_double(text[1], (double)(float)(r->sum[1] / LOG_EVERY));
+    text_from_double(text[2], (double)(float)log->lr);
+    snprintf(note, 64, "loss %.4f", r->sum[0] / LOG_EVERY);
+    const int n = snprintf(row, sizeof row, "%ld,%s,%s,%s\n", done, text[0], text[1], text[2]);
+    r->sum[0] = r->sum[1] = 0;
+    return bytes_put(&r->log, row, (size_t)n, err);
+}
+
+static int note_time(const Training *r, long first, double seconds, Err *err)
+{
+    char path[PATH_BYTES];
+    if (run_path(path, r->folder, "time.csv", err) != 0) return -1;
+    FILE *f = fopen(path, "a");
+    if (f == NULL) return err_set(err, "%s: cannot be written", path);
+    const long steps = train_step_number(r->trainer) - first;
+    fprintf(f, "steps %ld to %ld,%.1f s,%d threads,%.1f pictures a second\n", first, first + steps, seconds, par_threads(),
+            (double)steps * r->config.batch / seconds);
+    if (fclose(f) != 0) return err_set(err, "%s: cannot be written", path);
+    return 0;
+}
+
+static int loop(Training *r, Err *err)
+{
+    const long N = opt_has(r->o, "until") && opt_int(r->o, "until") < r->config.steps ? opt_int(r->o, "until") : r->config.steps;
+    const long first = train_step_number(r->trainer);
+    const int every = opt_int(r->o, "checkpoint-every"), sheets = opt_int(r->o, "sample-every");
+    const double start = progress_clock();
+    Progress progress;
+    char note[64] = "";
+    int status = 0;
+    progress_start(&progress, "step", first, N, opt_flag(r->o, "quiet"));
+    while (train_step_number(r->trainer) < N && !interrupted && status == 0) {
+        TrainLog log;
+        status = train_step(r->trainer, &log);
+        if (status == 0) status = log_step(r, &log, note, err);
+        const long done = train_step_number(r->trainer);
+        const int last = done == N || interrupted;
+        if (status == 0 && (done % every == 0 || last)) status = checkpoint(r, err);
+        const int sheet = sheets > 0 && (done % sheets == 0 || done == N);
+        if (status == 0 && (sheet || last)) status = show(r, sheet, err);
+        progress_step(&progress, done, note);
+    }
+    progress_end(&progress);
+    if (status == 0) status = note_time(r, first, progress_clock() - start, err);
+    return status;
+}
+
+/* ---- the command ---- */
+
+static int config_read(TrainConfig *c, const Options *o, Err *err)
+{
+    *c = (TrainConfig){
+        .steps = opt_int(o, "steps"), .warmup = opt_int(o, "warmup"), .batch = opt_int(o, "batch"), .slot = SLOT,
+        .lr = opt_double(o, "lr"), .decay = opt_double(o, "decay"), .weight_decay = opt_double(o, "weight-decay"),
+        .beta1 = 0.9, .beta2 = 0.99, .clip = opt_double(o, "clip"), .ema = opt_double(o, "ema"), .seed = opt_uint64(o, "seed"),
+    };
+    if (c->batch % SLOT == 0) return 0;
+    return err_set(err, "--batch: found %d, expected a multiple of %d", c->batch, SLOT);
+}
+
+/* A fresh folder, or one that --overwrite or --resume allows. */
+static int folder_ready(const Training *r, Err *err)
+{
+    char path[PATH_BYTES];
+    if (run_path(path, r->folder, "state.safetensors", err) != 0) return -1;
+    const int found = file_exists(path), resumed = opt_flag(r->o, "resume"), again = opt_flag(r->o, "overwrite");
+    if (resumed && again) return err_set(err, "--overwrite: found beside --resume, expected one of the two");
+    if (resumed && !found) return err_set(err, "--resume: %s is not there; expected a training in --out", path);
+    if (found && !resumed && !again)
+        return err_set(err, "--out: %s holds a training already; --resume goes on with it, --overwrite starts again", r->folder);
+    if (found && again && unlink(path) != 0) return err_set(err, "%s: cannot be removed", path);
+    return dir_make(r->folder, err);
+}
+
+static int train(Training *r, Err *err)
+{
+    if (strcmp(opt_arg(r->o, 0), "prior") != 0) return err_set(err, "train: found '%s', expected prior", opt_arg(r->o, 0));
+    if (r->folder == NULL) return err_set(err, "--out: none found, expected a folder for the training, such as runs/prior");
+    if (config_read(&r->config, r->o, err) != 0 || folder_ready(r, err) != 0 || run_path(r->model, r->folder, "model", err) != 0) return -1;
+    const Prediction prediction = opt_choice(r->o, "prediction") == 0 ? PREDICT_EPSILON : PREDICT_V;
+    if (prior_task_open(&r->task, r->model, prediction, r->config.batch, r->config.seed, err) != 0) return -1;
+    const TrainTask task = prior_task(&r->task);
+    r->trainer = train_new(&r->config, &task, prior_task_zero, err);
+    if (r->trainer == NULL) return -1;
+    int status = opt_flag(r->o, "resume") ? resume(r, err) : bytes_put(&r->log, log_head, sizeof log_head - 1, err);
+    if (status == 0 && !opt_flag(r->o, "resume")) status = checkpoint(r, err);
+    if (status == 0) status = loop(r, err);
+    if (status != 0) return -1;
+    printf("%s: %ld of %ld steps, %s\n", r->folder, train_step_number(r->trainer), r->config.steps, REAL_NAME);
+    return 0;
+}
+
+int cmd_train(int argc, char *const *argv)
+{
+    int code;
+    Options *o = cli_options(&command, argc, argv, &code);
+    if (o == NULL) return code;
+    Err err = { 0 };
+    Training r = { .o = o, .folder = opt_string(o, "out") };
+    struct sigaction action = { .sa_handler = on_interrupt };
+    if (opt_has(o, "threads")) par_threads_set(opt_int(o, "threads"));
+    sigaction(SIGINT, &action, NULL);
+    const int status = train(&r, &err);
+    train_free(r.trainer);
+    prior_task_close(&r.task);
+    bytes_free(&r.log);
+    opt_free(o);
+    return status == 0 ? EXIT_FINE : cli_trouble(&err);
+}

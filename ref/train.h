@@ -1,0 +1,58 @@
+/* train.h -- the trainer of the shipped networks: AdamW over all their parameters, the batch cut into slots that cores share
+ *
+ * One step s, counted from 0, of a batch of B pictures in slots of b:
+ *   1. each slot runs forward and backward on pictures s B + slot b .. + b - 1, into gradients of its own; slots run side by side
+ *   2. g = sum over slots, in their order
+ *   3. g <- g min(1, clip / (|g| + 1e-6)),  |g| the length of all gradients together          (torch.nn.utils.clip_grad_norm_)
+ *   4. AdamW; weight decay on matrices and kernels alone (two or more dimensions)
+ *   5. ema <- ema + (1 - d)(theta - ema),  d = min(ema, (1 + s) / (10 + s)): what is shipped
+ * Learning rate of step s: lr min(1, (s + 1) / warmup), in the last `decay` share of the run falling to 0 in a straight line.
+ * So a run that is not in that last part yet can be made longer without changing what it has done.
+ * A step is a pure function of (theta, m, v, ema, s): the thread count changes nothing, and a stopped run resumes to the same bytes.
+ */
+#ifndef SDREF_REF_TRAIN_H
+#define SDREF_REF_TRAIN_H
+
+#include "nn/params.h"
+#include "weights/safetensors.h"
+
+typedef struct TrainConfig {
+    long steps, warmup;
+    int batch, slot;                  /* pictures; batch is a multiple of slot */
+    double lr, decay;                 /* decay: share of the steps, 0..1 */
+    double weight_decay, beta1, beta2, clip, ema;
+    uint64_t seed;
+} TrainConfig;
+
+/* What is trained: networks under their names, and the work of one slot. */
+enum { TRAIN_PARTS = 2 };
+typedef struct TrainTask {
+    int parts;
+    const char *name[TRAIN_PARTS];    /* "unet" */
+    Params *params[TRAIN_PARTS];      /* declared, without values yet */
+    /* Pictures first .. first+count-1 of step `step`: adds to the gradients of twin[part], which stand for params[part], the gradient of
+     * (1 / batch) sum of the pictures' losses; *loss = the sum of the losses. Called from several threads at once. */
+    int (*slot)(const void *self, double *loss, Tape *tape, Params *const *twin, long step, uint64_t first, int count, Err *err);
+    const void *self;
+} TrainTask;
+
+typedef struct Trainer Trainer;
+typedef struct TrainLog { double loss, grad_norm, lr; } TrainLog;
+
+/* Parameters drawn from config->seed; those whose name ends in one of `zero` (NULL-terminated) start as 0. Borrows what task points to;
+ * params keep their values here as long as the trainer lives. NULL with err set; err outlives the result. */
+Trainer *train_new(const TrainConfig *config, const TrainTask *task, const char *const *zero, Err *err);
+void     train_free(Trainer *t);                          /* NULL is fine */
+long     train_step_number(const Trainer *t);             /* steps done */
+double   train_lr(const TrainConfig *config, long step);
+/* -1: memory, the task's error, or a value that is not finite (what, step). The state is then that of no step: do not save it. */
+int      train_step(Trainer *t, TrainLog *log);
+const real *train_theta(const Trainer *t, int part);      /* (params_total) */
+const real *train_ema(const Trainer *t, int part);
+
+/* theta, m, v, ema of every parameter under "theta.PART.NAME" and so on, the step, and the caller's metadata (key, value pairs, a NULL
+ * at the end). A file of other parameters or of the other program is refused. */
+int      train_save(const Trainer *t, const char *const *meta, const char *path, Err *err);
+int      train_load(Trainer *t, const StFile *f, Err *err);
+
+#endif

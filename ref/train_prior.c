@@ -1,0 +1,295 @@
+/* train_prior.c -- the configs of the shipped prior, and the loss of a slot of pictures */
+#include "ref/train_prior.h"
+#include "ref/dataset.h"
+#include "ref/pipeline.h"
+#include "ref/scheduler.h"
+#include "render/scene.h"
+#include "tensor/rng.h"
+#include "tensor/sum.h"
+#include "weights/bpe.h"
+#include "weights/file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the folder ---- */
+
+enum { TOKENS = 16, MERGES = 480, WORDS = 128, WORD_BYTES = 32 };
+
+static const char index_text[] =
+    "{\n  \"_class_name\": \"DiffusionPipeline\",\n  \"_diffusers_version\": \"0.21.4\",\n"
+    "  \"scheduler\": [\"diffusers\", \"DDIMScheduler\"],\n"
+    "  \"text_encoder\": [\"transformers\", \"CLIPTextModel\"],\n"
+    "  \"tokenizer\": [\"transformers\", \"CLIPTokenizer\"],\n"
+    "  \"unet\": [\"diffusers\", \"UNet2DConditionModel\"]\n}\n";
+
+static const char unet_text[] =
+    "{\n  \"_class_name\": \"UNet2DConditionModel\",\n  \"_diffusers_version\": \"0.21.4\",\n  \"act_fn\": \"silu\",\n"
+    "  \"addition_embed_type\": \"text\",\n  \"addition_embed_type_num_heads\": 4,\n  \"attention_head_dim\": 4,\n"
+    "  \"block_out_channels\": [16, 32, 64, 112],\n  \"cross_attention_dim\": 64,\n"
+    "  \"down_block_types\": [\"DownBlock2D\", \"DownBlock2D\", \"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\"],\n"
+    "  \"in_channels\": 3,\n  \"layers_per_block\": 1,\n  \"norm_num_groups\": 8,\n  \"out_channels\": 3,\n  \"sample_size\": 64,\n"
+    "  \"up_block_types\": [\"CrossAttnUpBlock2D\", \"CrossAttnUpBlock2D\", \"UpBlock2D\", \"UpBlock2D\"]\n}\n";
+
+static const char clip_format[] =
+    "{\n  \"architectures\": [\"CLIPTextModel\"],\n  \"bos_token_id\": %d,\n  \"eos_token_id\": %d,\n  \"hidden_act\": \"quick_gelu\",\n"
+    "  \"hidden_size\": 64,\n  \"intermediate_size\": 256,\n  \"layer_norm_eps\": 1e-05,\n  \"max_position_embeddings\": %d,\n"
+    "  \"model_type\": \"clip_text_model\",\n  \"num_attention_heads\": 4,\n  \"num_hidden_layers\": 2,\n  \"pad_token_id\": %d,\n"
+    "  \"projection_dim\": 64,\n  \"torch_dtype\": \"float16\",\n  \"vocab_size\": %d\n}\n";
+
+static const char scheduler_format[] =
+    "{\n  \"_class_name\": \"DDIMScheduler\",\n  \"_diffusers_version\": \"0.21.4\",\n  \"beta_schedule\": \"squaredcos_cap_v2\",\n"
+    "  \"clip_sample\": true,\n  \"clip_sample_range\": 1.0,\n  \"num_train_timesteps\": 1000,\n  \"prediction_type\": \"%s\",\n"
+    "  \"set_alpha_to_one\": true,\n  \"steps_offset\": 0,\n  \"timestep_spacing\": \"trailing\"\n}\n";
+
+static int write_part(const char *folder, const char *part, const char *file, const char *text, Err *err)
+{
+    char path[PART_PATH];
+    if (snprintf(path, sizeof path, "%s/%s", folder, part) >= (int)sizeof path - 32) return err_set(err, "%.200s...: the path is too long", folder);
+    if (dir_make(path, err) != 0) return -1;
+    snprintf(path + strlen(path), 32, "/%s", file);
+    return file_write(path, text, strlen(text), err);
+}
+
+static void add_word(char word[WORDS][WORD_BYTES], int *count, const char *text, size_t n)
+{
+    for (int i = 0; i < *count; i++)
+        if (strlen(word[i]) == n && memcmp(word[i], text, n) == 0) return;
+    BUG_IF(*count == WORDS || n >= WORD_BYTES, "the vocabulary of captions is larger than expected");
+    memcpy(word[*count], text, n);
+    word[(*count)++][n] = '\0';
+}
+
+/* The distinct words of "word word, word". */
+static void add_words(char word[WORDS][WORD_BYTES], int *count, const char *text)
+{
+    while (*text != '\0') {
+        const size_t n = strcspn(text, " ,");
+        if (n > 0) add_word(word, count, text, n);
+        if (text[n] == ',') add_word(word, count, ",", 1);
+        text += n + (text[n] != '\0');
+    }
+}
+
+/* A vocabulary in which every word of the captions is one token. */
+static int write_tokenizer(const char *folder, Err *err)
+{
+    char path[PART_PATH], word[WORDS][WORD_BYTES], text[CAPTION_BYTES];
+    const char *list[WORDS];
+    int count = 0;
+    for (int i = 0; i < scene_object_count(); i++) {
+        dataset_prompt(text, i, -1);
+        add_words(word, &count, text);
+    }
+    for (int i = 0; i < scene_colour_count(); i++) {
+        dataset_prompt(text, -1, i);
+        add_words(word, &count, text);
+    }
+    for (int label = VIEW_FRONT; label <= VIEW_RIGHT; label++) {
+        if (view_prompt(text, sizeof text, "", (ViewLabel)label, err) != 0) return -1;
+        add_words(word, &count, text);
+    }
+    for (int i = 0; i < count; i++) list[i] = word[i];
+    snprintf(path, sizeof path, "%s/tokenizer", folder);
+    if (dir_make(path, err) != 0) return -1;
+    return bpe_write(path, list, count, MERGES, TOKENS, err);
+}
+
+static int write_text_config(const char *folder, const Tokenizer *k, Err *err)
+{
+    char text[1024];
+    const int end = tokenizer_size(k) - 1;                /* <|endoftext|> is the last token, <|startoftext|> stands before it */
+    snprintf(text, sizeof text, clip_format, end - 1, end, TOKENS, end, end + 1);
+    return write_part(folder, "text_encoder", "config.json", text, err);
+}
+
+static int write_configs(PriorTask *p, const char *folder, Prediction prediction, Err *err)
+{
+    char text[1024];
+    if (dir_make(folder, err) != 0 || write_tokenizer(folder, err) != 0) return -1;
+    snprintf(text, sizeof text, "%s/tokenizer", folder);
+    if ((p->tokenizer = tokenizer_open(text, err)) == NULL) return -1;
+    snprintf(text, sizeof text, scheduler_format, prediction == PREDICT_V ? "v_prediction" : "epsilon");
+    if (write_part(folder, "scheduler", "scheduler_config.json", text, err) != 0) return -1;
+    if (write_part(folder, "unet", "config.json", unet_text, err) != 0) return -1;
+    if (write_text_config(folder, p->tokenizer, err) != 0) return -1;
+    return write_part(folder, ".", "model_index.json", index_text, err);
+}
+
+static Json *read_config(const char *folder, const char *part, char path[PART_PATH], Err *err)
+{
+    snprintf(path, PART_PATH, "%s/%s/config.json", folder, part);
+    return json_read(path, err);
+}
+
+static Schedule *read_schedule(const char *folder, Err *err)
+{
+    char path[PART_PATH];
+    ScheduleConfig config;
+    snprintf(path, sizeof path, "%s/scheduler", folder);
+    return scheduler_read(&config, path, err) == 0 ? schedule_new(&config, err) : NULL;
+}
+
+int prior_task_open(PriorTask *p, const char *folder, Prediction prediction, int batch, uint64_t seed, Err *err)
+{
+    char path[PART_PATH];
+    *p = (PriorTask){ .batch = batch, .seed = seed };
+    int status = write_configs(p, folder, prediction, err);
+    Json *unet = status == 0 ? read_config(folder, "unet", path, err) : NULL;
+    if (unet != NULL) p->unet = unet_declare(unet, path, err);
+    Json *text = p->unet != NULL ? read_config(folder, "text_encoder", path, err) : NULL;
+    if (text != NULL) p->text = clip_declare(text, path, err);
+    json_free(unet);
+    json_free(text);
+    if (p->text != NULL) {
+        p->h = p->unet->config.sample_size[0];
+        p->w = p->unet->config.sample_size[1];
+        p->S = read_schedule(folder, err);
+    }
+    if (p->S != NULL) return 0;
+    prior_task_close(p);
+    return -1;
+}
+
+void prior_task_close(PriorTask *p)
+{
+    unet_free(p->unet);
+    clip_free(p->text);
+    tokenizer_free(p->tokenizer);
+    schedule_free(p->S);
+    *p = (PriorTask){ 0 };
+}
+
+/* ---- the loss ---- */
+
+enum { UNET, TEXT };
+enum { SLOT_MAX = 64 };
+
+/* What a slot's pictures are made of. */
+typedef struct Slot {
+    int count, t[SLOT_MAX];
+    double timestep[SLOT_MAX];
+    int64_t ids[SLOT_MAX * TOKENS];   /* (count, TOKENS) */
+    Tensor *xt;                       /* (count,3,h,w); in the tape, like target */
+    real *target;                     /* (count,3,h,w) */
+} Slot;
+
+/* t of picture b of the batch. */
+static int timestep_of(const PriorTask *p, long step, uint64_t b)
+{
+    const double u = rng_uniform_at((RngAt){ p->seed, 0, (uint32_t)step, RNG_TIMESTEP }, 0) + (double)b / (double)p->batch;
+    const int t = (int)((double)p->S->T * (u - floor(u)));
+    return t < p->S->T ? t : p->S->T - 1;
+}
+
+/* Picture number k of the slot, i of the stream. x0 (3,h,w), eps (3,h,w), shade (h,w): scratch. */
+static int one_picture(Slot *slot, int k, const PriorTask *p, long step, uint64_t i, real *x0, real *eps, real *shade, Err *err)
+{
+    const size_t n = 3 * (size_t)p->h * (size_t)p->w;
+    DatasetItem item;
+    int count, dropped;
+    dataset_item(&item, p->seed, i);
+    dataset_picture(x0, shade, &item, p->seed, p->h, p->w);
+    rng_normal(eps, (RngAt){ p->seed, 0, (uint32_t)i, RNG_NOISE }, n);
+    if (tokenizer_encode(slot->ids + k * TOKENS, &count, &dropped, p->tokenizer, item.caption, TOKENS, err) != 0) return -1;
+    BUG_IF(dropped > 0, "the caption \"%s\" is longer than %d tokens", item.caption, TOKENS);
+    const int t = slot->t[k] = timestep_of(p, step, i % (uint64_t)p->batch);
+    slot->timestep[k] = t;
+    const real alpha = sched_alpha(p->S, t), sigma = sched_sigma(p->S, t);
+    real *xt = slot->xt->v + (size_t)k * n, *target = slot->target + (size_t)k * n;
+    for (size_t j = 0; j < n; j++) xt[j] = r_fma(sigma, eps[j], alpha * x0[j]);
+    if (p->S->config.prediction_type == PREDICT_EPSILON) memcpy(target, eps, n * sizeof *eps);
+    else for (size_t j = 0; j < n; j++) target[j] = r_fma(alpha, eps[j], -(sigma * x0[j]));
+    return 0;
+}
+
+static int pictures(Slot *slot, const PriorTask *p, Tape *tape, long step, uint64_t first, Err *err)
+{
+    const int64_t h = p->h, w = p->w;
+    const size_t pixels = (size_t)(h * w), all = (size_t)slot->count * 3 * pixels;
+    slot->xt = tensor_new(tape, (Shape){ 4, { slot->count, 3, h, w } }, 0, "x_t");
+    slot->target = tape_raw(tape, all, "target");
+    real *scratch = tape_raw(tape, 7 * pixels, "picture");
+    if (slot->xt == NULL || slot->target == NULL || scratch == NULL) return err_set(err, "out of memory");
+    for (int k = 0; k < slot->count; k++)
+        if (one_picture(slot, k, p, step, first + (uint64_t)k, scratch, scratch + 3 * pixels, scratch + 6 * pixels, err) != 0) return -1;
+    return 0;
+}
+
+static Tensor *forward(const Slot *slot, const PriorTask *p, Tape *tape, Params *const *twin, Err *err)
+{
+    const UNet unet = { p->unet->config, twin[UNET] };
+    const Clip clip = { p->text->config, twin[TEXT] };
+    ClipText text;
+    Net net;
+    net_begin(&net, tape, clip.params, err);
+    if (clip_text(&text, &net, &clip, slot->ids, slot->count, TOKENS) != 0) return NULL;
+    net_begin(&net, tape, unet.params, err);
+    const UNetInput in = { .sample = slot->xt, .timestep = slot->timestep, .encoder_hidden_states = text.last_hidden_state };
+    return unet_forward(&net, &unet, &in);
+}
+
+/* The losses' sum, and the gradient of the batch's mean with respect to y into y->g. */
+static double losses(Tensor *y, const Slot *slot, const PriorTask *p)
+{
+    const size_t n = 3 * (size_t)p->h * (size_t)p->w;
+    double sum = 0;
+    for (int k = 0; k < slot->count; k++) {
+        const double abar = sched_abar64(p->S, slot->t[k]), snr = abar / (1.0 - abar);
+        const double w = (snr < 5 ? snr : 5) / (p->S->config.prediction_type == PREDICT_EPSILON ? snr : snr + 1);
+        const real *a = y->v + (size_t)k * n, *b = slot->target + (size_t)k * n;
+        const real pull = (real)(2 * w / ((double)n * (double)p->batch));
+        real *g = y->g + (size_t)k * n;
+        sum += w * (double)sumsq_diff16(a, b, R(1.0), n) / (double)n;
+        for (size_t j = 0; j < n; j++) g[j] = pull * (a[j] - b[j]);
+    }
+    return sum;
+}
+
+static int run_slot(const void *self, double *loss, Tape *tape, Params *const *twin, long step, uint64_t first, int count, Err *err)
+{
+    const PriorTask *p = self;
+    Slot slot = { .count = count };
+    BUG_IF(count > SLOT_MAX, "a slot of %d pictures, expected at most %d", count, SLOT_MAX);
+    if (pictures(&slot, p, tape, step, first, err) != 0) return -1;
+    Tensor *y = forward(&slot, p, tape, twin, err);
+    if (y == NULL) return err_set(err, "out of memory");
+    *loss = losses(y, &slot, p);
+    return tape_backward(tape);
+}
+
+const char *const prior_task_zero[] = { "conv_out.weight", "conv2.weight", "proj_out.weight", NULL };
+
+TrainTask prior_task(const PriorTask *p)
+{
+    return (TrainTask){ 2, { "unet", "text_encoder" }, { p->unet->params, p->text->params }, run_slot, p };
+}
+
+/* ---- the weights ---- */
+
+static int write_weights(const char *folder, const char *part, const char *stem, const Params *p, const real *values, Err *err)
+{
+    char path[PART_PATH];
+    const size_t n = params_total(p);
+    size_t at = 0;
+    uint16_t *half = mem_new(n, sizeof *half, "weights", err);
+    StWriter *w = half == NULL ? NULL : stw_new(err);
+    stw_meta(w, "format", "pt");
+    for (size_t i = 0; half != NULL && i < n; i++) half[i] = f16_from_f64((double)values[i]);
+    for (int i = 0; half != NULL && i < params_count(p); i++) {
+        const Weight *weight = params_at(p, i);
+        stw_add(w, weight->name, ST_F16, weight->s.nd, weight->s.d, half + at);
+        at += weight->n;
+    }
+    snprintf(path, sizeof path, "%s/%s/%s.safetensors", folder, part, stem);
+    const int status = w == NULL ? -1 : stw_write(w, path, err);
+    stw_free(w);
+    mem_free(half);
+    return status;
+}
+
+int prior_task_export(const PriorTask *p, const Trainer *t, const char *folder, Err *err)
+{
+    if (write_weights(folder, "unet", "diffusion_pytorch_model", p->unet->params, train_ema(t, UNET), err) != 0) return -1;
+    return write_weights(folder, "text_encoder", "model", p->text->params, train_ema(t, TEXT), err);
+}

@@ -1,0 +1,40 @@
+/* train_prior.h -- the shipped prior: its networks, the loss of a picture, its folder
+ *
+ * A UNet2DConditionModel on 64 x 64 pixels and a small CLIP text encoder, trained together. For picture i of step s's batch (dataset.h):
+ *     x0 (3,64,64), caption;  t = floor(T frac(u_s + b / B)), b its place in the batch;  eps ~ N(0, I);  x_t = alpha x0 + sigma eps
+ *     y = UNet(x_t, t, text(caption));  target = alpha eps - sigma x0 (v) or eps;  e = mean over values of (y - target)^2
+ *     loss = w e,  w = min(snr, 5) / (snr + 1) (v) or min(snr, 5) / snr (epsilon),  snr = alpha^2 / sigma^2  [min-SNR: Hang et al. 2023]
+ * so t covers 0..T-1 evenly in every batch, and either target weighs the error of x0 with min(snr, 5).
+ */
+#ifndef SDREF_REF_TRAIN_PRIOR_H
+#define SDREF_REF_TRAIN_PRIOR_H
+
+#include "nn/clip.h"
+#include "nn/unet.h"
+#include "ref/train.h"
+#include "sampler/schedule.h"
+#include "weights/tokenizer.h"
+
+typedef struct PriorTask {
+    UNet *unet;
+    Clip *text;
+    Tokenizer *tokenizer;
+    Schedule *S;
+    int h, w;                         /* of a picture */
+    int batch;                        /* B */
+    uint64_t seed;
+} PriorTask;
+
+/* The files of the folder but the weights (configs, vocabulary, model_index.json), written to `folder`; the networks declared from
+ * them. -1 with err set, nothing left open. */
+int  prior_task_open(PriorTask *task, const char *folder, Prediction prediction, int batch, uint64_t seed, Err *err);
+void prior_task_close(PriorTask *task);
+TrainTask prior_task(const PriorTask *task);              /* borrows task */
+extern const char *const prior_task_zero[];               /* parameters that start as 0, for train_new */
+
+/* The averaged weights, as F16, into the folder: it is then a prior that pipeline_open reads. */
+int  prior_task_export(const PriorTask *task, const Trainer *t, const char *folder, Err *err);
+/* Samples of that folder for a fixed list of prompts (guidance 3), as a PNG sheet. */
+int  prior_task_sheet(const char *folder, const char *path, Err *err);
+
+#endif
