@@ -86,7 +86,7 @@ static int steps_run(Run *run, Bytes *log, const Options *o, Err *err)
         const long step = d->step;
         status = distill_step(d, &s);
         if (status != 0) break;
-        const int looked = d->step % look == 0 || d->step == N;
+        const int looked = run->truth && (d->step % look == 0 || d->step == N);
         if (looked) status = run_score(&score, run, err);
         if (looked) snprintf(note, sizeof note, "psnr %.1f dB", score.whole);
         if (status == 0) status = log_row(log, step, &s, looked ? &score : NULL, err);
@@ -99,17 +99,35 @@ static int steps_run(Run *run, Bytes *log, const Options *o, Err *err)
     return status;
 }
 
-static int summary(Run *run, const char *digest, Err *err)
+static int print_score(const Run *run, int views, Err *err)
 {
     Score score;
-    int recognised;
-    if (run_score(&score, run, err) != 0 || run_recognised(&recognised, run, err) != 0) return -1;
-    printf("%s: %s, %ld steps, %s\n", run->folder, run->prompt, run->distill->step, REAL_NAME);
-    printf("  PSNR over %d held-out views    %.1f dB, ", HELD_OUT, score.whole);
+    if (!run->truth) {
+        printf("  PSNR                           none: %s\n", run->known ? "an image has a truth only under the exact prior's --condition posed"
+                                                                       : "the prompt is of no scene whose look is known");
+        return 0;
+    }
+    if (run_score(&score, run, err) != 0) return -1;
+    if (views == 1) printf("  PSNR                           ");
+    else printf("  PSNR over %d held-out views    ", views);
+    printf("%.1f dB, ", score.whole);
     if (isfinite(score.object)) printf("%.1f dB over the object's own pixels\n", score.object);
     else printf("and the object covers no pixel of some\n");
-    printf("  the prior's posterior says     \"%s\" in %d of %d views\n", run->prompt, recognised, HELD_OUT);
-    printf("  pictures                       %s/sheet.png, turntable.gif, views/\n", run->folder);
+    return 0;
+}
+
+static int summary(Run *run, const char *digest, Err *err)
+{
+    int recognised = 0;
+    View view[HELD_OUT];
+    const int views = run_views(view, run), image = run->distill->config.field == FIELD_IMAGE;
+    if (run->known && run_recognised(&recognised, run, err) != 0) return -1;
+    printf("%s: %s, %ld steps, %s\n", run->folder, run->prompt, run->distill->step, REAL_NAME);
+    if (print_score(run, views, err) != 0) return -1;
+    if (run->known)
+        printf("  the %s posterior says     \"%s\" in %d of %d view%s\n", run->pipeline == NULL ? "prior's" : "scenes'", run->prompt, recognised,
+               views, views == 1 ? "" : "s");
+    printf("  pictures                       %s/sheet.png, %sviews/\n", run->folder, image ? "" : "turntable.gif, ");
     printf("  sha256 of sheet.png            %s\n", digest);
     return 0;
 }
@@ -138,7 +156,7 @@ static int settings_resume(Options *o, char **prompt, const char *folder, Err *e
 
 static int settings_fresh(const Options *o, char **prompt, Err *err)
 {
-    if (opt_args(o) == 0) return err_set(err, "PROMPT: none found, expected \"a COLOUR OBJECT\"; `sdref help prompts` lists the words");
+    if (opt_args(o) == 0) return err_set(err, "PROMPT: none found, expected \"a COLOUR OBJECT\" (`sdref help prompts` lists the words), or any text for a folder");
     *prompt = mem_new(strlen(opt_arg(o, 0)) + 1, 1, "prompt", err);
     if (*prompt == NULL) return -1;
     strcpy(*prompt, opt_arg(o, 0));
@@ -158,19 +176,29 @@ static int fresh_folder(const char *folder, Err *err)
     return 0;
 }
 
+static void say_prior(const Run *run, const Options *o)
+{
+    const int dropped = run->network == NULL ? 0 : prior_dropped(run->network, COND_TEXT);
+    if (run->pipeline != NULL && !opt_flag(o, "quiet")) fprintf(stderr, "%s: %s\n%s", run->pipeline->folder, run->pipeline->class, run->pipeline->found);
+    if (dropped > 0)
+        fprintf(stderr, "the prompt%s is too long: of its %d tokens the last %d were cut off\n",
+                run->exact_config.condition == CONDITION_PROMPT ? "" : " with its view", run->pipeline->tokens - 2 + dropped, dropped);
+}
+
 static int distill_run(Run *run, Options *o, int resumed, Err *err)
 {
     Bytes log = { 0 };
     char path[PATH_BYTES], digest[65];
     int status = 0;
     if (resumed) {
-        status = run_path(path, run->folder, "state.safetensors", err);
+        status = run_model_check(run, err);
+        if (status == 0) status = run_path(path, run->folder, "state.safetensors", err);
         if (status == 0 && file_exists(path)) status = distill_load(run->distill, path, err);
         if (status == 0) status = run_path(path, run->folder, "log.csv", err);
         if (status == 0) status = log_read(&log, path, run->distill->step, err);
     } else {
         status = fresh_folder(run->folder, err);
-        if (status == 0) status = run_settings_write(o, run->prompt, run->folder, err);
+        if (status == 0) status = run_settings_write(run, o, err);
         if (status == 0) status = bytes_put(&log, log_head, sizeof log_head - 1, err);
     }
     if (status == 0) status = steps_run(run, &log, o, err);
@@ -201,6 +229,7 @@ int cmd_distill(int argc, char *const *argv)
     if (status == 0) {
         struct sigaction action = { .sa_handler = on_interrupt };
         sigaction(SIGINT, &action, NULL);
+        say_prior(&run, o);
         status = distill_run(&run, o, opt_flag(o, "resume"), &err);
         run_close(&run);
     }

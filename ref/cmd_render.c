@@ -11,7 +11,7 @@ static const char *const examples[] = {
     NULL
 };
 static const Option options[] = {
-    { "Options", "size", OPT_INT, OPT_RESULT, "128", "N", "pixels a side", 8, 2048, NULL },
+    { "Options", "size", OPT_INT, OPT_RESULT, "128", "N", "pixels a side; an image has its own", 8, 2048, NULL },
     { "Options", "frames", OPT_INT, OPT_RESULT, "48", "N", "of the turntable", 1, 1000, NULL },
     { "Options", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
 };
@@ -25,16 +25,19 @@ static int render(const Options *o, const char *folder, Err *err)
     Run run = { 0 };
     char *prompt = NULL, path[PATH_BYTES];
     Options *settings = opt_new(&distill_command, err);
-    int status = settings == NULL ? -1 : run_settings_read(settings, &prompt, folder, err);
-    if (status == 0) status = run_open(&run, settings, prompt, folder, err);
+    int image = 0, status = settings == NULL ? -1 : run_settings_read(settings, &prompt, folder, err);
+    if (status == 0) status = run_open_field(&run, settings, prompt, folder, err);
     if (status == 0) {
+        const DistillConfig *c = &run.distill->config;
+        image = c->field == FIELD_IMAGE;
+        const int size = image && !opt_given(o, "size") ? c->resolution : opt_int(o, "size");
         status = run_path(path, folder, "state.safetensors", err);
         if (status == 0) status = distill_load(run.distill, path, err);
         if (status == 0) status = run_path(path, folder, "render", err);
-        if (status == 0) status = run_tour(&run, path, opt_int(o, "size"), opt_int(o, "frames"), err);
+        if (status == 0) status = run_tour(&run, path, size, opt_int(o, "frames"), err);
         run_close(&run);
     }
-    if (status == 0) printf("%s: turntable.gif, rgb.png, depth.png, opacity.png\n", path);
+    if (status == 0) printf("%s: %s\n", path, image ? "rgb.png" : "turntable.gif, rgb.png, depth.png, opacity.png");
     mem_free(prompt);
     opt_free(settings);
     return status;

@@ -117,13 +117,24 @@ static int one_view(Distill *d, int j, StepLog *log, real *grad_square)
     return status;
 }
 
+View image_view(const ViewRange *range)
+{
+    return (View){
+        .elevation = r_clamp(R(15.0), range->elevation_min, range->elevation_max), .azimuth = R(30.0),
+        .distance = R(0.5) * (range->distance_min + range->distance_max),
+        .fovy = R(0.5) * (range->fovy_min + range->fovy_max),
+    };
+}
+
 int distill_step(Distill *d, StepLog *log)
 {
     const DistillConfig *c = &d->config;
     const size_t n = d->field->n;
     real grad_square = 0;
     memset(d->gradient, 0, n * sizeof(real));
-    view_sample(d->view, c->views, &c->range, c->view_mode, c->seed, (uint32_t)d->step);
+    if (c->field == FIELD_IMAGE)
+        for (int j = 0; j < c->views; j++) d->view[j] = image_view(&c->range);
+    else view_sample(d->view, c->views, &c->range, c->view_mode, c->seed, (uint32_t)d->step);
     for (int j = 0; j < c->views; j++) {
         const size_t mark = tape_mark(d->tape);
         const int status = one_view(d, j, log, &grad_square);

@@ -1,7 +1,7 @@
 /* distill.h -- the distillation loop: camera -> render -> estimate -> pull back -> Adam
  *
  * One step k of N, views j = 0..K-1:
- *   1. camera c_kj, timestep t_kj, noise eps_kj, jitter u_kj: all addressed by (seed, j, k), none consumed
+ *   1. camera c_kj (of an image: always image_view), timestep t_kj, noise eps_kj, jitter u_kj: all addressed by (seed, j, k), none consumed
  *   2. x0 = 2 g(theta, c) - 1, on the tape
  *   3. gradient of the estimator at x0, not on the tape
  *   4. pulled back with weight 1/K; gradients of the views add up in order
@@ -54,6 +54,9 @@ typedef struct StepLog { int t; real grad_rms; } StepLog;     /* t of view 0; ro
 /* NULL with err set. err, S and D must outlive the result. */
 Distill *distill_new(const DistillConfig *config, const Schedule *S, const Denoiser *D, Err *err);
 void     distill_free(Distill *d);
+/* What an image field is a picture of, as far as the prior is told: three quarters from the front, a little from above, at the middle
+ * distance and field of view. Its cameras are all this one. */
+View     image_view(const ViewRange *range);
 /* One step. -1 with err set: memory, the denoiser's error, or a value that is not finite (its tensor, step and index). */
 int      distill_step(Distill *d, StepLog *log);
 /* theta, m, v and the step, to and from a file; a file of other sizes or another field is refused. Written whole. */

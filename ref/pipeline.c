@@ -90,7 +90,7 @@ int part_path(char path[PART_PATH], const char *folder, const char *part, const 
 static int open_text(Pipeline *p, int i, const Json *index, Err *err)
 {
     static const char *const encoders[2] = { "text_encoder", "text_encoder_2" }, *const tokenizers[2] = { "tokenizer", "tokenizer_2" };
-    static const char clip[] = "CLIPTextModel or CLIPTextModelWithProjection; the states of others can be given as a file with --embeddings";
+    static const char clip[] = "CLIPTextModel or CLIPTextModelWithProjection; the states of others can be given as a file (sdref sample --embeddings)";
     char path[PART_PATH];
     const char *class = class_of(index, encoders[i]), *tokens = class_of(index, tokenizers[i]);
     if (class == NULL) return 0;

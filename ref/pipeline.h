@@ -15,7 +15,7 @@
 #include "nn/taesd.h"
 #include "nn/unet.h"
 #include "nn/vae.h"
-#include "sampler/denoiser.h"
+#include "sampler/exact.h"
 #include "sampler/schedule.h"
 #include "weights/tokenizer.h"
 
@@ -58,9 +58,21 @@ void text_states_free(TextStates *s);
 typedef struct Prior Prior;
 /* h, w: of the UNet's input, checked before prompts are encoded. negative: NULL for none. Borrows p. */
 Prior   *prior_new(Pipeline *p, const char *prompt, const char *negative, int h, int w, Err *err);
+/* The same, and the prompt says where the image was taken from, by Cond.view: CONDITION_VIEW prompt + ", front view", ", side view",
+ * ", back view", ", overhead view" (view_label, default thresholds); CONDITION_VIEW_LR ", left side view" and ", right side view" for
+ * side; CONDITION_PROMPT: nothing, as prior_new. CONDITION_POSED, and views when states come from a file: a bug. All are encoded here. */
+Prior   *prior_new_views(Pipeline *p, const char *prompt, const char *negative, Condition condition, int h, int w, Err *err);
 void     prior_free(Prior *d);            /* NULL is fine */
 Denoiser prior_denoiser(Prior *d);        /* borrows d; channels, h, w of the UNet's input */
-int      prior_dropped(const Prior *d, CondKind kind);   /* tokens that did not fit, of the prompt or the negative one */
+/* Tokens that did not fit, of the prompt or the negative one; of a prompt with views: of the longest. */
+int      prior_dropped(const Prior *d, CondKind kind);
+
+/* The files that a prediction depends on, weights, configurations and vocabularies, as they are now: SHA-256 in hex. Names are paths below
+ * the folder. -1: a file cannot be read, memory. Free f->file with mem_free. */
+enum { PIPELINE_FILE = 288 };
+typedef struct PipelineFile { char name[PIPELINE_FILE], digest[65]; } PipelineFile;
+typedef struct PipelineFiles { PipelineFile *file; int n, room; } PipelineFiles;
+int pipeline_files(PipelineFiles *f, const Pipeline *p, Err *err);
 
 int pipeline_scale(const Pipeline *p);    /* pixels of an image per value of the UNet's input, a side: 8 for Stable Diffusion, 1 without VAE */
 /* What was sampled (C,h,w) -> an image (3,H,W) in [0,1], clamped. */

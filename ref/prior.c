@@ -115,9 +115,13 @@ int pipeline_text(TextStates *out, Pipeline *p, CondKind kind, const char *text,
 
 /* ---- the denoiser ---- */
 
+enum { LABELS = VIEW_RIGHT + 1 };
+
 struct Prior {
     Pipeline *p;
-    TextStates text, other;   /* the prompt; the negative prompt, or the empty one */
+    Condition condition;
+    TextStates text[LABELS];  /* the prompt with each label that the condition knows; without views in text[0] */
+    TextStates other;         /* the negative prompt, or the empty one */
     int has_negative, h, w;
     Tape *tape;
     size_t mark;
@@ -168,6 +172,16 @@ static int check_size(const Prior *d, Err *err)
     return status;
 }
 
+static const TextStates *states_of(const Prior *d, const Cond *cond)
+{
+    const ViewThresholds th = view_thresholds_default();
+    const View *view = &cond->view;
+    if (cond->kind != COND_TEXT) return &d->other;
+    if (d->condition == CONDITION_VIEW) return &d->text[view_label(view->elevation, view->azimuth, &th)];
+    if (d->condition == CONDITION_VIEW_LR) return &d->text[view_label_lr(view->elevation, view->azimuth, &th)];
+    return &d->text[0];
+}
+
 static int predict(void *self, real *eps, const real *xt, int t, const Cond *cond, Err *err)
 {
     Prior *d = self;
@@ -175,7 +189,7 @@ static int predict(void *self, real *eps, const real *xt, int t, const Cond *con
     if (cond->kind == COND_NEGATIVE && !d->has_negative) return err_set(err, "the negative prompt was asked for, and none was given");
     tape_rewind(d->tape, d->mark);
     d->err = (Err){ 0 };
-    const Tensor *y = forward(d, d->tape, xt, t, cond->kind == COND_TEXT ? &d->text : &d->other, &d->err);
+    const Tensor *y = forward(d, d->tape, xt, t, states_of(d, cond), &d->err);
     if (y == NULL) return err_set(err, "%s", d->err.msg);
     const long bad = first_not_finite(y->v, n);            /* a learned variance is in the channels beyond */
     if (bad >= 0)
@@ -184,10 +198,33 @@ static int predict(void *self, real *eps, const real *xt, int t, const Cond *con
     return 0;
 }
 
+/* Is there a prompt with this label? */
+static int is_said(Condition condition, ViewLabel label)
+{
+    if (condition == CONDITION_VIEW) return label != VIEW_LEFT && label != VIEW_RIGHT;
+    return condition == CONDITION_VIEW_LR && label != VIEW_SIDE;
+}
+
+static int encode_views(Prior *d, const char *prompt, Err *err)
+{
+    const size_t room = strlen(prompt) + 32;                /* ", right side view" */
+    char *text = mem_new(room, 1, "prompt", err);
+    int status = text == NULL ? -1 : 0;
+    for (int label = 0; label < LABELS && status == 0; label++) {
+        if (!is_said(d->condition, (ViewLabel)label)) continue;
+        status = view_prompt(text, room, prompt, (ViewLabel)label, err);
+        if (status == 0) status = pipeline_text(&d->text[label], d->p, COND_TEXT, text, err);
+    }
+    mem_free(text);
+    return status;
+}
+
 static int prior_fill(Prior *d, const char *prompt, const char *negative, Err *err)
 {
     if (check_size(d, err) != 0) return -1;
-    if (pipeline_text(&d->text, d->p, COND_TEXT, prompt, err) != 0) return -1;
+    if (d->condition == CONDITION_PROMPT) {
+        if (pipeline_text(&d->text[0], d->p, COND_TEXT, prompt, err) != 0) return -1;
+    } else if (encode_views(d, prompt, err) != 0) return -1;
     if (pipeline_text(&d->other, d->p, negative == NULL ? COND_NULL : COND_NEGATIVE, negative, err) != 0) return -1;
     d->tape = tape_new(&d->err);
     if (d->tape == NULL) return err_set(err, "%s", d->err.msg);
@@ -196,11 +233,14 @@ static int prior_fill(Prior *d, const char *prompt, const char *negative, Err *e
     return 0;
 }
 
-Prior *prior_new(Pipeline *p, const char *prompt, const char *negative, int h, int w, Err *err)
+Prior *prior_new_views(Pipeline *p, const char *prompt, const char *negative, Condition condition, int h, int w, Err *err)
 {
+    BUG_IF(condition == CONDITION_POSED, "a pipeline knows no poses");
+    BUG_IF(condition != CONDITION_PROMPT && p->embeddings != NULL, "views of states from a file");
     Prior *d = mem_new(1, sizeof *d, "prior", err);
     if (d == NULL) return NULL;
     d->p = p;
+    d->condition = condition;
     d->h = h;
     d->w = w;
     d->has_negative = negative != NULL;
@@ -209,17 +249,30 @@ Prior *prior_new(Pipeline *p, const char *prompt, const char *negative, int h, i
     return NULL;
 }
 
+Prior *prior_new(Pipeline *p, const char *prompt, const char *negative, int h, int w, Err *err)
+{
+    return prior_new_views(p, prompt, negative, CONDITION_PROMPT, h, w, err);
+}
+
 void prior_free(Prior *d)
 {
     if (d == NULL) return;
-    text_states_free(&d->text);
+    for (int label = 0; label < LABELS; label++) text_states_free(&d->text[label]);
     text_states_free(&d->other);
     tape_free(d->tape);
     mem_free(d);
 }
 
 Denoiser prior_denoiser(Prior *d) { return (Denoiser){ d->p->unet->config.in_channels, d->h, d->w, predict, d }; }
-int      prior_dropped(const Prior *d, CondKind kind) { return kind == COND_TEXT ? d->text.dropped : d->other.dropped; }
+
+int prior_dropped(const Prior *d, CondKind kind)
+{
+    int most = 0;
+    if (kind != COND_TEXT) return d->other.dropped;
+    for (int label = 0; label < LABELS; label++)
+        if (d->text[label].dropped > most) most = d->text[label].dropped;
+    return most;
+}
 
 /* ---- images ---- */
 

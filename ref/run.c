@@ -10,10 +10,10 @@
 static const char *const examples[] = {
     "sdref distill \"a red mug\" --out runs/mug",
     "sdref distill \"a yellow duck\" --condition prompt --seed 1 --out runs/janus",
+    "sdref distill \"a snow globe\" --prior my-model --out runs/globe     # a diffusers folder that works on pixels",
     "sdref distill --resume --out runs/mug       # go on where it stopped",
     NULL
 };
-static const char *const priors[] = { "exact", NULL };
 static const char *const conditions[] = { "posed", "view-lr", "view", "prompt", NULL };
 static const char *const estimators[] = { "sds", NULL };
 static const char *const weights[] = { "sds", "uniform", "fantasia3d", "sigma/alpha", NULL };
@@ -23,17 +23,19 @@ static const char *const fields[] = { "image", "voxel", NULL };
 static const char *const modes[] = { "independent", "stratified", "antipodal", NULL };
 
 static const Option options[] = {
-    { "The prior", "prior", OPT_CHOICE, OPT_RESULT, "exact", NULL, "the closed-form score of the procedural scenes", 0, 0, priors },
-    { "The prior", "condition", OPT_CHOICE, OPT_RESULT, "view-lr", NULL,
-      "what the exact prior is told about the camera: its pose; front, left, right, back, overhead; the papers' four labels; nothing",
-      0, 0, conditions },
-    { "The prior", "cameras", OPT_INT, OPT_RESULT, "300", "N", "images a prompt in the exact prior's set", 1, 100000, NULL },
-    { "The prior", "looks", OPT_INT, OPT_RESULT, "1", "M", "variants of each image (proportions, light, background)", 1, 64, NULL },
-    { "The prior", "sigma-d", OPT_REAL, OPT_RESULT, "0.02", NULL, "width of each image's Gaussian, in [-1,1] units", 1e-4, 1, NULL },
-    { "The prior", "prior-seed", OPT_UINT64, OPT_RESULT, "0", NULL, "of the image set", 0, 0, NULL },
+    { "The prior", "prior", OPT_STRING, OPT_RESULT, PRIOR_DEFAULT, "FOLDER",
+      "exact: the closed-form score of the procedural scenes; or a diffusers folder (model_index.json) that works on pixels", 0, 0, NULL },
+    { "The prior", "condition", OPT_CHOICE, OPT_RESULT, NULL, NULL,
+      "what the prior is told about the camera: its pose (exact alone); front, left, right, back, overhead; the papers' four labels; "
+      "nothing. Default: view-lr, with a folder view, for an image prompt", 0, 0, conditions },
+    { EXACT_GROUP, "cameras", OPT_INT, OPT_RESULT, "300", "N", "images a prompt in its set", 1, 100000, NULL },
+    { EXACT_GROUP, "looks", OPT_INT, OPT_RESULT, "1", "M", "variants of each image (proportions, light, background)", 1, 64, NULL },
+    { EXACT_GROUP, "sigma-d", OPT_REAL, OPT_RESULT, "0.02", NULL, "width of each image's Gaussian, in [-1,1] units", 1e-4, 1, NULL },
+    { EXACT_GROUP, "prior-seed", OPT_UINT64, OPT_RESULT, "0", NULL, "of the image set", 0, 0, NULL },
 
     { "The estimator", "estimator", OPT_CHOICE, OPT_RESULT, "sds", NULL, "score distillation sampling", 0, 0, estimators },
-    { "The estimator", "guidance", OPT_REAL, OPT_RESULT, "1", "S", "e = e_uncond + S (e_cond - e_uncond)", -1000, 1000, NULL },
+    { "The estimator", "guidance", OPT_REAL, OPT_RESULT, NULL, "S",
+      "e = e_uncond + S (e_cond - e_uncond). Default: 1, with a folder 7.5", -1000, 1000, NULL },
     { "The estimator", "cfg-convention", OPT_CHOICE, OPT_RESULT, "uncond", NULL,
       "how S is meant; text: e = e_cond + S (e_cond - e_uncond), as threestudio's SDS has it, is S + 1 here", 0, 0, conventions },
     { "The estimator", "weight", OPT_CHOICE, OPT_RESULT, "sds", NULL, "w(t): 1 - abar, 1, alpha (1 - abar), sigma/alpha", 0, 0, weights },
@@ -48,8 +50,9 @@ static const Option options[] = {
     { "The field", "blob", OPT_REAL, OPT_RESULT, "0", NULL, "raw density at the centre at the start", -100, 100, NULL },
     { "The field", "blob-slope", OPT_REAL, OPT_RESULT, "8", NULL, "its fall per unit of radius", 0, 1000, NULL },
 
-    { "The cameras", "resolution", OPT_INT, OPT_RESULT, "64", "N", "pixels a side, of renders and of the prior", 8, 512, NULL },
-    { "The cameras", "views", OPT_INT, OPT_RESULT, "4", "K", "views a step", 1, 64, NULL },
+    { "The cameras", "resolution", OPT_INT, OPT_RESULT, NULL, "N",
+      "pixels a side, of renders and of the prior. Default: 64, with a folder what its UNet was trained for", 8, 512, NULL },
+    { "The cameras", "views", OPT_INT, OPT_RESULT, NULL, "K", "views a step. Default: 4, for an image 1", 1, 64, NULL },
     { "The cameras", "view-mode", OPT_CHOICE, OPT_RESULT, "antipodal", NULL, "how the azimuths of a step are drawn", 0, 0, modes },
     { "The cameras", "elevation-min", OPT_REAL, OPT_RESULT, "-10", NULL, "degrees", -89, 89, NULL },
     { "The cameras", "elevation-max", OPT_REAL, OPT_RESULT, "45", NULL, "degrees", -89, 89, NULL },
@@ -74,7 +77,7 @@ static const Option options[] = {
 
 const Command distill_command = {
     "distill", "a prompt goes in, a 3-D object comes out", "sdref distill PROMPT --out FOLDER [options]", examples,
-    options, sizeof options / sizeof options[0], 0, 1, "PROMPT (\"a COLOUR OBJECT\"; `sdref help prompts` lists them)",
+    options, sizeof options / sizeof options[0], 0, 1, "PROMPT (\"a COLOUR OBJECT\", `sdref help prompts` lists them; with a folder any text)",
 };
 
 static int config_read(DistillConfig *c, const Options *o, Err *err)
@@ -112,29 +115,54 @@ static int config_read(DistillConfig *c, const Options *o, Err *err)
     return timestep_policy_check(&c->timesteps, err);
 }
 
-int run_open(Run *run, const Options *o, const char *prompt, const char *folder, Err *err)
+static ExactConfig exact_read(const DistillConfig *c, const Options *o)
 {
-    *run = (Run){ .folder = folder, .prompt = prompt };
-    DistillConfig c;
-    if (scene_prompt_parse(&run->object, &run->colour, prompt, err) != 0) return -1;
-    if (config_read(&c, o, err) != 0) return -1;
-    const ScheduleConfig schedule = schedule_config_sd();
-    const ExactConfig exact = {
-        .h = c.resolution, .w = c.resolution,
+    return (ExactConfig){
+        .h = c->resolution, .w = c->resolution,
         .cameras = opt_int(o, "cameras"), .looks = opt_int(o, "looks"),
         .seed = opt_uint64(o, "prior-seed"),
-        .range = c.range, .thresholds = view_thresholds_default(),
+        .range = c->range, .thresholds = view_thresholds_default(),
         .condition = (Condition)opt_choice(o, "condition"),
         .sigma_d = opt_real(o, "sigma-d"),
     };
-    int status = world_open(&run->world, c.resolution, c.resolution, exact.seed, err);
-    if (status == 0) run->S = schedule_new(&schedule, err);
-    if (run->S != NULL) run->prior = exact_new(&run->world.source, &exact, run->object, run->colour, run->S, err);
-    if (run->prior != NULL) {
-        run->D = exact_denoiser(run->prior);
-        run->distill = distill_new(&c, run->S, &run->D, err);
-    }
-    if (run->distill != NULL) return 0;
+}
+
+/* A folder takes any text; a prompt that names no scene has no truth. */
+static int prompt_read(Run *run, const Options *o, Err *err)
+{
+    Err why = { 0 };
+    run->known = scene_prompt_parse(&run->object, &run->colour, run->prompt, &why) == 0;
+    if (run->known || strcmp(opt_string(o, "prior"), "exact") != 0) return 0;
+    return err_set(err, "%s", why.msg);
+}
+
+static int open_all(Run *run, Options *o, int with_prior, Err *err)
+{
+    DistillConfig c;
+    if (prompt_read(run, o, err) != 0) return -1;
+    if (with_prior && run_prior_open(run, o, err) != 0) return -1;
+    if (config_read(&c, o, err) != 0) return -1;
+    run->exact_config = exact_read(&c, o);
+    run->truth = run->known && (c.field != FIELD_IMAGE || run->exact_config.condition == CONDITION_POSED);
+    if (world_open(&run->world, c.resolution, c.resolution, run->exact_config.seed, err) != 0) return -1;
+    run->D = (Denoiser){ .channels = 3, .h = c.resolution, .w = c.resolution };
+    if (with_prior && run_prior_start(run, o, c.resolution, err) != 0) return -1;
+    run->distill = distill_new(&c, run->S, &run->D, err);
+    return run->distill == NULL ? -1 : 0;
+}
+
+int run_open(Run *run, Options *o, const char *prompt, const char *folder, Err *err)
+{
+    *run = (Run){ .folder = folder, .prompt = prompt };
+    if (open_all(run, o, 1, err) == 0) return 0;
+    run_close(run);
+    return -1;
+}
+
+int run_open_field(Run *run, Options *o, const char *prompt, const char *folder, Err *err)
+{
+    *run = (Run){ .folder = folder, .prompt = prompt };
+    if (open_all(run, o, 0, err) == 0) return 0;
     run_close(run);
     return -1;
 }
@@ -142,8 +170,10 @@ int run_open(Run *run, const Options *o, const char *prompt, const char *folder,
 void run_close(Run *run)
 {
     distill_free(run->distill);
-    exact_free(run->prior);
-    schedule_free(run->S);
+    exact_free(run->exact);
+    schedule_free(run->schedule);
+    prior_free(run->network);
+    pipeline_free(run->pipeline);
     world_close(&run->world);
     *run = (Run){ 0 };
 }
@@ -155,10 +185,10 @@ int run_path(char path[PATH_BYTES], const char *folder, const char *name, Err *e
     return 0;
 }
 
-int run_settings_write(const Options *o, const char *prompt, const char *folder, Err *err)
+int run_settings_write(const Run *run, const Options *o, Err *err)
 {
     char path[PATH_BYTES];
-    if (run_path(path, folder, "run.json", err) != 0) return -1;
+    if (run_path(path, run->folder, "run.json", err) != 0) return -1;
     JsonText j = { .err = err };
     json_put(&j, "{\n  \"format\": \"sdref-run-1\",\n  \"version\": ");
     json_put_string(&j, SDREF_VERSION);
@@ -167,20 +197,23 @@ int run_settings_write(const Options *o, const char *prompt, const char *folder,
     json_put(&j, ",\n  \"number\": ");
     json_put_string(&j, REAL_NAME);
     json_put(&j, ",\n  \"prompt\": ");
-    json_put_string(&j, prompt);
+    json_put_string(&j, run->prompt);
     json_put(&j, ",\n  \"settings\": {");
     int first = 1;
     for (int i = 0; i < distill_command.noptions; i++) {
         const char *text = opt_text(o, i);
         if (options[i].scope != OPT_RESULT || text == NULL) continue;
+        if (run->pipeline != NULL && strcmp(options[i].group, EXACT_GROUP) == 0) continue;
         json_put(&j, first ? "\n    " : ",\n    ");
         json_put_string(&j, options[i].name);
         json_put(&j, ": ");
         json_put_string(&j, text);
         first = 0;
     }
-    json_put(&j, "\n  }\n}\n");
-    const int status = j.failed ? -1 : file_write(path, j.text, j.n, err);
+    json_put(&j, "\n  }");
+    int status = run_model_write(&j, run, err);
+    json_put(&j, "\n}\n");
+    if (status == 0) status = j.failed ? -1 : file_write(path, j.text, j.n, err);
     json_text_free(&j);
     return status;
 }
@@ -226,6 +259,9 @@ int run_settings_read(Options *o, char **prompt, const char *folder, Err *err)
         if (text == NULL) status = err_set(err, "%s: setting '%s' is %s, expected a string", path, json_key(s), json_type_name(s));
         else status = setting_read(o, json_key(s), text, path, err);
     }
+    for (int i = 0; i < distill_command.noptions && status == 0; i++)
+        if (options[i].scope == OPT_RESULT && opt_text(o, i) == NULL)
+            status = err_set(err, "%s: no setting '%s'; expected one", path, options[i].name);
     if (status == 0) {
         *prompt = mem_new(strlen(found) + 1, 1, "prompt", err);
         if (*prompt == NULL) status = -1;

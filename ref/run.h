@@ -1,55 +1,84 @@
 /* run.h -- one distillation as a folder
  *
- *     run.json            every setting that can change a result, the version, the prompt
- *     log.csv             step, t, grad_rms, psnr, psnr_object  (the last two every --eval-every steps)
+ *     run.json            every setting that can change a result, the version, the prompt, digests of the model's files
+ *     log.csv             step, t, grad_rms, psnr, psnr_object  (the last two every --eval-every steps, where there is a truth)
  *     state.safetensors   the field, Adam's moments, the step: where --resume goes on
  *     views/NN.png        the held-out views;  sheet.png  truth, result and depth side by side;  turntable.gif
  *     time.csv            seconds, threads: the only file that no digest covers
  * All but time.csv are the same bytes for the same settings, however often the run was stopped and resumed.
+ *
+ * The truth is a scene of render/scene.h, where the prompt names one. A field that is an image has one view (views/00.png), no depth
+ * and no turntable; a truth only under --condition posed, where the prior is told that view.
  */
 #ifndef SDREF_REF_RUN_H
 #define SDREF_REF_RUN_H
 
 #include "ref/distill.h"
 #include "ref/options.h"
+#include "ref/pipeline.h"
 #include "ref/world.h"
 #include "render/bytes.h"
+#include "weights/json.h"
+
+#define PRIOR_DEFAULT "exact"                                           /* of --prior: exact, or a folder */
+#define EXACT_GROUP "The exact prior"                                   /* heading of the options that no other prior knows */
 
 typedef struct Run {
     const char *folder;             /* borrowed from the options */
     const char *prompt;             /* borrowed likewise */
-    int object, colour;
+    int known, object, colour;      /* known: the prompt names a scene, "a COLOUR OBJECT" */
+    int truth;                      /* how its pictures should look is known */
     World world;
-    Schedule *S;
-    ExactPrior *prior;
+    ExactConfig exact_config;
+    const Schedule *S;              /* the prior's */
+    Schedule *schedule;             /* the exact prior's, owned */
+    ExactPrior *exact;              /* NULL until asked for, when the prior is a folder */
+    Pipeline *pipeline;             /* NULL: the prior is the exact one */
+    Prior *network;
     Denoiser D;
     Distill *distill;
 } Run;
 
 extern const Command distill_command;                                   /* the table of settings */
 
-/* Makes everything that the settings name. `prompt` and `folder` are borrowed. -1 with err set, nothing left open. */
-int  run_open(Run *run, const Options *o, const char *prompt, const char *folder, Err *err);
+/* Makes everything that the settings name, and gives a value to those that were left open because their default depends on the prior
+ * or the field. `prompt` and `folder` are borrowed. -1 with err set, nothing left open. */
+int  run_open(Run *run, Options *o, const char *prompt, const char *folder, Err *err);
+/* The same without the prior, for pictures: settings as run_settings_read found them; no step can be taken. */
+int  run_open_field(Run *run, Options *o, const char *prompt, const char *folder, Err *err);
 void run_close(Run *run);
 
-/* run.json: written from the settings; read into options that the command line leaves open. */
-int run_settings_write(const Options *o, const char *prompt, const char *folder, Err *err);
+/* run.json: written from the settings of an open run; read into options that the command line leaves open. */
+int run_settings_write(const Run *run, const Options *o, Err *err);
 /* *prompt: into `o`-independent memory, mem_free it. Refused: another version of the numerics, the other program's runs. */
 int run_settings_read(Options *o, char **prompt, const char *folder, Err *err);
 
-/* PSNR against the true scene over the held-out views: mean of the eight, whole frame and over the object's pixels. */
+/* run_prior.c: the prior of a run. Open: checks what was asked for, opens a folder, chooses defaults. Start: run->D, for a run whose
+ * world is open and whose `exact_config` is filled. */
+int run_prior_open(Run *run, Options *o, Err *err);
+int run_prior_start(Run *run, const Options *o, int resolution, Err *err);
+int run_exact(Run *run, Err *err);                                      /* run->exact, if not there yet */
+/* "model": digests of the files of a folder, into run.json; --resume: are they still the same? The exact prior has none. */
+int run_model_write(JsonText *j, const Run *run, Err *err);
+int run_model_check(const Run *run, Err *err);
+
+/* The views that pictures show: the held-out ones, or the one of an image. Returns how many. */
+int run_views(View view[HELD_OUT], const Run *run);
+
+/* Only with run->truth: PSNR against the true scene over run_views: mean, whole frame and over the object's pixels. */
 typedef struct Score { double whole, object; } Score;
 int run_score(Score *score, const Run *run, Err *err);
-/* In how many held-out views the prior's label posterior names the object and the colour. */
+/* Only with run->known: in how many of run_views the exact prior's label posterior names the object and the colour. */
 int run_recognised(int *count, Run *run, Err *err);
 
 /* folder/name with a slash between; BUG when it does not fit. */
 enum { PATH_BYTES = 4096 };
 int run_path(char path[PATH_BYTES], const char *folder, const char *name, Err *err);
 
-/* views/, sheet.png, turntable.gif into the run's folder; sheet_digest: SHA-256 of sheet.png in hex. */
+/* views/, sheet.png and, but for an image, turntable.gif into the run's folder; sheet_digest: SHA-256 of sheet.png in hex. */
 int run_pictures(char sheet_digest[65], const Run *run, Err *err);
-/* turntable.gif, rgb.png, depth.png, opacity.png (eight views around) of size x size pixels a view, into `folder`. */
+/* turntable.gif, rgb.png, depth.png, opacity.png (eight views around) of size x size pixels a view, into `folder`; of an image rgb.png
+ * alone, and only in its own size. */
 int run_tour(const Run *run, const char *folder, int size, int frames, Err *err);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Truth and result of one held-out view. */
+/* Truth and result of one view; truth and mask are not made when there is none. */
 typedef struct Pair { real *truth, *rgb, *mask, *depth, *opacity; } Pair;
 
 static int pair_new(Pair *p, size_t pixels, Err *err)
@@ -27,8 +27,17 @@ static int pair_new(Pair *p, size_t pixels, Err *err)
 static int pair_make(Pair *p, const Run *run, const View *view, Err *err)
 {
     const int side = run->distill->config.resolution;
-    if (world_truth(p->truth, p->mask, run->object, run->colour, view, side, side, err) != 0) return -1;
+    if (run->truth && world_truth(p->truth, p->mask, run->object, run->colour, view, side, side, err) != 0) return -1;
     return distill_picture(p->rgb, p->depth, p->opacity, run->distill, view, side, side, err);
+}
+
+int run_views(View view[HELD_OUT], const Run *run)
+{
+    const DistillConfig *c = &run->distill->config;
+    held_out_views(view, &c->range);
+    if (c->field != FIELD_IMAGE) return HELD_OUT;
+    view[0] = image_view(&c->range);
+    return 1;
 }
 
 int run_score(Score *score, const Run *run, Err *err)
@@ -36,15 +45,16 @@ int run_score(Score *score, const Run *run, Err *err)
     const int side = run->distill->config.resolution;
     const size_t pixels = (size_t)side * (size_t)side;
     View view[HELD_OUT];
-    held_out_views(view, &run->distill->config.range);
+    const int views = run_views(view, run);
     *score = (Score){ 0 };
+    BUG_IF(!run->truth, "no truth to compare with");
     Pair p;
     if (pair_new(&p, pixels, err) != 0) return -1;
     int status = 0;
-    for (int i = 0; i < HELD_OUT && status == 0; i++) {
+    for (int i = 0; i < views && status == 0; i++) {
         status = pair_make(&p, run, &view[i], err);
-        score->whole += psnr(p.rgb, p.truth, NULL, pixels) / HELD_OUT;
-        score->object += psnr(p.rgb, p.truth, p.mask, pixels) / HELD_OUT;
+        score->whole += psnr(p.rgb, p.truth, NULL, pixels) / views;
+        score->object += psnr(p.rgb, p.truth, p.mask, pixels) / views;
     }
     mem_free(p.truth);
     return status;
@@ -56,15 +66,17 @@ int run_recognised(int *count, Run *run, Err *err)
     const size_t pixels = (size_t)side * (size_t)side;
     const int labels = run->world.source.objects * run->world.source.colours;
     View view[HELD_OUT];
-    held_out_views(view, &run->distill->config.range);
+    const int views = run_views(view, run);
     *count = 0;
+    BUG_IF(!run->known, "a prompt without label");
+    if (run_exact(run, err) != 0) return -1;
     real *posterior = mem_new((size_t)labels, sizeof(real), "posterior", err);
     real *rgb = mem_new(3 * pixels, sizeof(real), "posterior", err);
     int status = posterior == NULL || rgb == NULL ? -1 : 0;
-    for (int i = 0; i < HELD_OUT && status == 0; i++) {
+    for (int i = 0; i < views && status == 0; i++) {
         status = distill_picture(rgb, NULL, NULL, run->distill, &view[i], side, side, err);
         for (size_t j = 0; j < 3 * pixels; j++) rgb[j] = r_fma(R(2.0), rgb[j], R(-1.0));
-        if (status == 0) status = exact_posterior(posterior, run->prior, rgb, err);
+        if (status == 0) status = exact_posterior(posterior, run->exact, rgb, err);
         int best = 0;
         for (int j = 1; j < labels; j++)
             if (posterior[j] > posterior[best]) best = j;
@@ -101,46 +113,92 @@ static void divide_depth(real *depth, const real *opacity, size_t pixels)
     for (size_t i = 0; i < pixels; i++) depth[i] = depth[i] / r_max(opacity[i], R(1e-5));
 }
 
-/* Rows of the sheet: truth, result, depth; one column a held-out view. Also views/NN.png, the results alone. */
-static int sheet(char digest[65], const Run *run, Err *err)
+/* The cells of one column: truth, where there is one; result; depth, unless the field is an image. labels as the sheet has them. */
+enum { ROWS = 3, LABEL = 64 };
+typedef struct Column { Picture cell[ROWS]; char label[ROWS][LABEL]; int rows, result; } Column;
+
+static void column_free(Column *column)
 {
-    enum { ROWS = 3, CELLS = ROWS * HELD_OUT };
+    for (int i = 0; i < ROWS; i++) picture_free(&column->cell[i]);
+}
+
+static int column_make(Column *column, Pair *p, const Run *run, const View *view, Err *err)
+{
     const DistillConfig *c = &run->distill->config;
     const int side = c->resolution;
-    View view[HELD_OUT];
-    Picture cell[CELLS] = { { 0 } };
-    char label[CELLS][24];
-    const char *labels[CELLS];
-    Pair p = { 0 };
-    held_out_views(view, &c->range);
-    int status = pair_new(&p, (size_t)side * (size_t)side, err);
-    for (int i = 0; i < HELD_OUT && status == 0; i++) {
-        const ViewThresholds thresholds = view_thresholds_default();
-        const char *name = view_label_name(view_label_lr(view[i].elevation, view[i].azimuth, &thresholds));
-        const double reach = (double)view[i].distance;
-        char file[32];
-        Picture large = { 0 };
-        status = pair_make(&p, run, &view[i], err);
-        if (status == 0) status = picture_from_planar(&cell[i], p.truth, side, side, "truth", err);
-        if (status == 0) status = picture_from_planar(&cell[HELD_OUT + i], p.rgb, side, side, "result", err);
-        divide_depth(p.depth, p.opacity, (size_t)side * (size_t)side);
-        if (status == 0) status = picture_from_depth(&cell[2 * HELD_OUT + i], p.depth, p.opacity, (real)(reach - 1.0), (real)(reach + 1.0), side, side, err);
-        snprintf(label[i], sizeof label[i], "%s", name);
-        snprintf(label[HELD_OUT + i], sizeof label[i], "%.1f dB", status == 0 ? psnr(p.rgb, p.truth, NULL, (size_t)side * (size_t)side) : 0.0);
-        snprintf(label[2 * HELD_OUT + i], sizeof label[i], "depth");
-        snprintf(file, sizeof file, "%02d.png", i);
-        char folder[PATH_BYTES];
-        if (status == 0) status = run_path(folder, run->folder, "views", err);
-        if (status == 0) status = picture_enlarge(&large, &cell[HELD_OUT + i], 4, err);
-        if (status == 0) status = png_write(folder, file, &large, run, NULL, err);
-        picture_free(&large);
+    const size_t pixels = (size_t)side * (size_t)side;
+    const ViewThresholds thresholds = view_thresholds_default();
+    const char *name = c->field == FIELD_IMAGE ? run->prompt : view_label_name(view_label_lr(view->elevation, view->azimuth, &thresholds));
+    int n = 0;
+    if (pair_make(p, run, view, err) != 0) return -1;
+    if (run->truth) {
+        if (picture_from_planar(&column->cell[n], p->truth, side, side, "truth", err) != 0) return -1;
+        snprintf(column->label[n++], LABEL, "%.60s", c->field == FIELD_IMAGE ? "truth" : name);
     }
-    for (int i = 0; i < CELLS; i++) labels[i] = label[i];
-    Picture small = { 0 };
-    if (status == 0) status = picture_sheet(&small, cell, labels, CELLS, HELD_OUT, 4, 1, err);
-    if (status == 0) status = png_write(run->folder, "sheet.png", &small, run, digest, err);
-    picture_free(&small);
-    for (int i = 0; i < CELLS; i++) picture_free(&cell[i]);
+    column->result = n;
+    if (picture_from_planar(&column->cell[n], p->rgb, side, side, "result", err) != 0) return -1;
+    if (run->truth) snprintf(column->label[n++], LABEL, "%.1f dB", psnr(p->rgb, p->truth, NULL, pixels));
+    else snprintf(column->label[n++], LABEL, "%.60s", name);
+    if (c->field != FIELD_IMAGE) {
+        const double reach = (double)view->distance;
+        divide_depth(p->depth, p->opacity, pixels);
+        if (picture_from_depth(&column->cell[n], p->depth, p->opacity, (real)(reach - 1.0), (real)(reach + 1.0), side, side, err) != 0) return -1;
+        snprintf(column->label[n++], LABEL, "depth");
+    }
+    column->rows = n;
+    return 0;
+}
+
+/* views/NN.png: the result alone. */
+static int view_write(const Column *column, int i, const Run *run, Err *err)
+{
+    char folder[PATH_BYTES], file[32];
+    Picture large = { 0 };
+    snprintf(file, sizeof file, "%02d.png", i);
+    int status = run_path(folder, run->folder, "views", err);
+    if (status == 0) status = picture_enlarge(&large, &column->cell[column->result], 4, err);
+    if (status == 0) status = png_write(folder, file, &large, run, NULL, err);
+    picture_free(&large);
+    return status;
+}
+
+/* Columns side by side; the one of an image becomes a row, four times as large. */
+static int sheet_write(char digest[65], const Column *column, int columns, const Run *run, Err *err)
+{
+    const int image = run->distill->config.field == FIELD_IMAGE, rows = column[0].rows;
+    Picture cell[ROWS * HELD_OUT], large[ROWS] = { { 0 } }, sheet = { 0 };
+    const char *labels[ROWS * HELD_OUT];
+    int status = 0;
+    for (int k = 0; k < rows; k++)
+        for (int i = 0; i < columns; i++) {
+            cell[k * columns + i] = column[i].cell[k];
+            labels[k * columns + i] = column[i].label[k];
+        }
+    for (int k = 0; k < rows && image && status == 0; k++) {
+        status = picture_enlarge(&large[k], &column[0].cell[k], 4, err);
+        cell[k] = large[k];
+    }
+    if (status == 0) status = picture_sheet(&sheet, cell, labels, rows * columns, image ? rows : columns, 4, 1, err);
+    if (status == 0) status = png_write(run->folder, "sheet.png", &sheet, run, digest, err);
+    picture_free(&sheet);
+    for (int k = 0; k < ROWS; k++) picture_free(&large[k]);
+    return status;
+}
+
+static int sheet(char digest[65], const Run *run, Err *err)
+{
+    const int side = run->distill->config.resolution;
+    View view[HELD_OUT];
+    Column column[HELD_OUT] = { { .rows = 0 } };
+    Pair p = { 0 };
+    const int columns = run_views(view, run);
+    int status = pair_new(&p, (size_t)side * (size_t)side, err);
+    for (int i = 0; i < columns && status == 0; i++) {
+        status = column_make(&column[i], &p, run, &view[i], err);
+        if (status == 0) status = view_write(&column[i], i, run, err);
+    }
+    if (status == 0) status = sheet_write(digest, column, columns, run, err);
+    for (int i = 0; i < columns; i++) column_free(&column[i]);
     mem_free(p.truth);
     return status;
 }
@@ -199,6 +257,22 @@ static int tour_cell(Picture cell[3], const Run *run, const View *view, real *wo
     return picture_from_grey(&cell[2], opacity, size, size, "opacity", err);
 }
 
+/* The picture of an image field, pixel by pixel. */
+static int image_write(const Run *run, const char *folder, Err *err)
+{
+    const int side = run->distill->config.resolution;
+    const View view = image_view(&run->distill->config.range);
+    Picture p = { 0 };
+    real *rgb = mem_new(3 * (size_t)side * (size_t)side, sizeof(real), "picture", err);
+    int status = rgb == NULL ? -1 : dir_make(folder, err);
+    if (status == 0) status = distill_picture(rgb, NULL, NULL, run->distill, &view, side, side, err);
+    if (status == 0) status = picture_from_planar(&p, rgb, side, side, "rgb", err);
+    if (status == 0) status = png_write(folder, "rgb.png", &p, run, NULL, err);
+    picture_free(&p);
+    mem_free(rgb);
+    return status;
+}
+
 int run_tour(const Run *run, const char *folder, int size, int frames, Err *err)
 {
     enum { AROUND = 8 };
@@ -206,6 +280,7 @@ int run_tour(const Run *run, const char *folder, int size, int frames, Err *err)
     Picture cell[AROUND][3] = { { { 0 } } };
     if (run->distill->config.field == FIELD_IMAGE && size != run->distill->config.resolution)
         return err_set(err, "--size: found %d, expected %d: an image field has one size", size, run->distill->config.resolution);
+    if (run->distill->config.field == FIELD_IMAGE) return image_write(run, folder, err);
     real *work = mem_new(5 * (size_t)size * (size_t)size, sizeof(real), "views", err);
     int status = work == NULL ? -1 : dir_make(folder, err);
     for (int i = 0; i < AROUND && status == 0; i++) {

@@ -139,4 +139,14 @@ static inline void folder_swap(const char *folder, const char *part, const char 
     folder_link(path, from);
 }
 
+/* A new folder that works on 8x8 pixels and takes text: the UNet of DeepFloyd IF with the second text encoder of SDXL, which has its width. */
+static inline void folder_pixels(char folder[FOLDER_PATH])
+{
+    folder_new(folder, "sd1");
+    folder_edit(folder, "model_index.json", "\"diffusers\",\n    \"AutoencoderKL\"", "null, null");
+    folder_swap(folder, "unet", "pipelines/if/unet");
+    folder_swap(folder, "text_encoder", "pipelines/sdxl/text_encoder_2");
+    folder_swap(folder, "tokenizer", "pipelines/sdxl/tokenizer_2");
+}
+
 #endif

@@ -12,14 +12,14 @@
 enum { SIDE = 12, PIXELS = SIDE * SIDE };
 
 /* A prior that knows one flat image: eps = (x_t - alpha c)/sigma, so SDS pulls every view towards the colour c. `poison`: at this call
- * the prediction holds a NaN. */
-typedef struct Flat { const Schedule *S; real colour[3]; int calls, poison; } Flat;
+ * the prediction holds a NaN. `seen`: the view it was last asked for. */
+typedef struct Flat { const Schedule *S; real colour[3]; int calls, poison; View seen; } Flat;
 static int flat_predict(void *self, real *eps, const real *xt, int t, const Cond *cond, Err *err)
 {
     Flat *f = self;
     const real at = sched_alpha(f->S, t), st = sched_sigma(f->S, t);
-    (void)cond;
     (void)err;
+    f->seen = cond->view;
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < PIXELS; i++) eps[c * PIXELS + i] = (xt[c * PIXELS + i] - at * f->colour[c]) / st;
     if (++f->calls == f->poison) eps[77] = R(0.0) / (R(0.0) * st);
@@ -119,6 +119,32 @@ static void resumed_bytes_are_the_same(void)
     unlink(path);
 }
 
+/* An image is of one view, the same in every step, within the range that cameras may have; its picture becomes the prior's. */
+static void an_image_has_one_view(void)
+{
+    static const real elevation_max[2] = { R(45.0), R(10.0) }, elevation[2] = { R(15.0), R(10.0) };
+    for (int i = 0; i < 2; i++) {
+        Setup s;
+        StepLog log;
+        DistillConfig c = config();
+        c.field = FIELD_IMAGE;
+        c.views = 1;
+        c.range.elevation_max = elevation_max[i];
+        setup(&s, &c);
+        real rgb[3 * PIXELS], want[3 * PIXELS];
+        const View at = image_view(&c.range);
+        CHECK(at.elevation == elevation[i] && at.azimuth == R(30.0) && at.distance == R(2.5) && at.fovy == R(40.0), "range %d", i);
+        while (s.d->step < c.steps) {
+            CHECK_OK(distill_step(s.d, &log), &s.err);
+            CHECK(memcmp(&s.flat.seen, &at, sizeof at) == 0, "step %ld is of another view", s.d->step);
+        }
+        CHECK_OK(distill_picture(rgb, NULL, NULL, s.d, &at, SIDE, SIDE, &s.err), &s.err);
+        for (int j = 0; j < 3 * PIXELS; j++) want[j] = R(0.5) * (s.flat.colour[j / PIXELS] + R(1.0));
+        CHECK_LE(30, psnr(rgb, want, NULL, PIXELS), "after %d steps", (int)c.steps);
+        teardown(&s);
+    }
+}
+
 static void a_nan_stops_the_run(void)
 {
     Setup s;
@@ -176,6 +202,7 @@ int main(void)
 {
     TEST(the_loop_reaches_the_one_image);
     TEST(resumed_bytes_are_the_same);
+    TEST(an_image_has_one_view);
     TEST(a_nan_stops_the_run);
     TEST(memory_failures_are_reported);
     TEST(psnr_known_answers);

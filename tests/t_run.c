@@ -1,0 +1,300 @@
+/* t_run.c -- runs as folders: defaults that follow the prior and the field, the same bytes however a run came about, what the log, the
+ * summary and the pictures hold, what is refused, and when another model has come under the same name
+ */
+#include "ref/cli.h"
+#include "ref/compare.h"
+#include "ref/run.h"
+#include "tensor/par.h"
+#include "tests/pipeline_folder.h"
+
+#include <unistd.h>
+
+enum { WORDS = 40, OUTPUT = 8192 };
+
+/* ---- settings ---- */
+
+/* A line of words with spaces between them, and `prior` for the word PRIOR, `out` for OUT. */
+typedef struct Line { char text[2048]; char *word[WORDS]; int n; } Line;
+static void line_split(Line *line, const char *text, const char *prior, const char *out)
+{
+    snprintf(line->text, sizeof line->text, "%s", text);
+    line->n = 0;
+    for (char *at = strtok(line->text, " "); at != NULL && line->n < WORDS; at = strtok(NULL, " ")) {
+        if (strcmp(at, "PRIOR") == 0) at = (char *)(uintptr_t)prior;
+        else if (strcmp(at, "OUT") == 0) at = (char *)(uintptr_t)out;
+        line->word[line->n++] = at;
+    }
+}
+
+/* A run opened from a line of options; closed again. */
+static int open_line(Options **o, const char *prompt, const char *options, const char *prior, Err *err)
+{
+    Line line;
+    Run run;
+    line_split(&line, options, prior, "");
+    *o = opt_new(&distill_command, err);
+    if (*o == NULL || opt_parse(*o, line.n, line.word, err) != 0 || run_open(&run, *o, prompt, "none", err) != 0) return -1;
+    run_close(&run);
+    return 0;
+}
+
+static void defaults(void)
+{
+    static const struct { const char *options, *condition, *guidance, *resolution, *views; } cases[] = {
+        { "--cameras 5", "view-lr", "1", "64", "4" },
+        { "--cameras 5 --field image", "prompt", "1", "64", "1" },
+        { "--cameras 5 --field image --condition posed --views 3 --resolution 16", "posed", "1", "16", "3" },
+        { "--prior PRIOR", "view", "7.5", "8", "4" },
+        { "--prior PRIOR --field image", "prompt", "7.5", "8", "1" },
+        { "--prior PRIOR --condition view-lr --guidance 3 --resolution 12", "view-lr", "3", "12", "4" },
+    };
+    static const char *const names[4] = { "condition", "guidance", "resolution", "views" };
+    char folder[FOLDER_PATH];
+    folder_pixels(folder);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *const want[4] = { cases[i].condition, cases[i].guidance, cases[i].resolution, cases[i].views };
+        Err err = { 0 };
+        Options *o;
+        CHECK_OK(open_line(&o, "a red mug", cases[i].options, folder, &err), &err);
+        for (int k = 0; k < 4; k++)
+            for (int j = 0; j < distill_command.noptions; j++)
+                if (strcmp(distill_command.options[j].name, names[k]) == 0)
+                    CHECK(opt_text(o, j) != NULL && strcmp(opt_text(o, j), want[k]) == 0, "%s: --%s", cases[i].options, names[k]);
+        opt_free(o);
+    }
+    folder_end(folder);
+}
+
+static void refused(const char *prompt, const char *options, const char *prior, const char *const says[4])
+{
+    Err err = { 0 };
+    Options *o;
+    CHECK(open_line(&o, prompt, options, prior, &err) != 0 && err.set, "%s was taken", options);
+    CHECK(strchr(err.msg, '\n') == NULL, "%s", err.msg);
+    for (int i = 0; i < 4 && says[i] != NULL; i++) CHECK(strstr(err.msg, says[i]) != NULL, "%s: no '%s' in '%s'", options, says[i], err.msg);
+    opt_free(o);
+}
+
+static void refusals(void)
+{
+    static const struct { const char *prompt, *options, *says[4]; } cases[] = {
+        { "a red mug", "--prior exat", { "--prior", "'exat'", "did you mean 'exact'" } },
+        { "a red mug", "--prior none/there", { "--prior", "'none/there'", "no folder", "exact" } },
+        { "a red mug", "--prior tests/golden", { "tests/golden/model_index.json" } },
+        { "a cat", "--prior exact", { "\"cat\"" } },
+        { "a cat", "--prior PRIOR --cameras 300", { "--cameras", "PIPELINE", "--prior exact" } },
+        { "a cat", "--prior PRIOR --looks 1", { "--looks" } },
+        { "a cat", "--prior PRIOR --sigma-d 0.02", { "--sigma-d" } },
+        { "a cat", "--prior PRIOR --prior-seed 0", { "--prior-seed" } },
+        { "a cat", "--prior PRIOR --condition posed", { "--condition", "posed", "view, view-lr or prompt" } },
+        { "a cat", "--prior PRIOR --resolution 9", { "/unet", "sample", "multiples of 2" } },
+        { "a cat", "--prior tests/golden/pipelines/sd1", { "pipelines/sd1/model_index.json", "'vae'", "latents", "pixels" } },
+        { "a cat", "--prior tests/golden/pipelines/ddpm", { "PROMPT", "\"a cat\"", "expected \"\"", "takes no text" } },
+        { "", "--prior tests/golden/pipelines/ddpm --condition view", { "--condition", "expected prompt", "takes no text" } },
+        { "a cat", "--prior tests/golden/pipelines/if", { "T5EncoderModel", "expected CLIPTextModel" } },
+    };
+    char folder[FOLDER_PATH];
+    folder_pixels(folder);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *says[4];
+        for (int k = 0; k < 4; k++) says[k] = cases[i].says[k] != NULL && strcmp(cases[i].says[k], "PIPELINE") == 0 ? folder : cases[i].says[k];
+        refused(cases[i].prompt, cases[i].options, folder, says);
+    }
+    static const char *const channels[4] = { "/unet/config.json", "'in_channels' is 4", "expected 3" };
+    static const char *const unknown[4] = { "--resolution", "expected one", "/unet/config.json", "'sample_size'" };
+    static const char *const oblong[4] = { "--resolution", "expected one", "8 x 16", "square" };
+    folder_swap(folder, "unet", "nets/sd15/unet");
+    refused("a cat", "--prior PRIOR", folder, channels);
+    folder_swap(folder, "unet", "pipelines/if/unet");
+    folder_edit(folder, "unet/config.json", "\"sample_size\": 8", "\"sample_size\": [8, 16]");
+    refused("a cat", "--prior PRIOR", folder, oblong);
+    folder_edit(folder, "unet/config.json", "\"sample_size\": [8, 16]", "\"sample_size\": null");
+    refused("a cat", "--prior PRIOR", folder, unknown);
+    folder_end(folder);
+}
+
+/* ---- whole runs ---- */
+
+/* A command, with what it prints to stdout and stderr in out. */
+static int command(char out[OUTPUT], CommandMain *run, const char *prompt, const char *options, const char *prior, const char *folder)
+{
+    char path[] = "/tmp/sdref-output-XXXXXX";
+    Line line;
+    line_split(&line, options, prior, folder);
+    if (prompt != NULL) line.word[line.n++] = (char *)(uintptr_t)prompt;
+    fflush(stdout);
+    const int file = mkstemp(path), was_out = dup(1), was_err = dup(2);
+    if (file < 0 || was_out < 0 || was_err < 0) exit(1);
+    dup2(file, 1);
+    dup2(file, 2);
+    const int status = run(line.n, line.word);
+    fflush(stdout);
+    dup2(was_out, 1);
+    dup2(was_err, 2);
+    lseek(file, 0, SEEK_SET);
+    const ssize_t n = read(file, out, OUTPUT - 1);
+    out[n < 0 ? 0 : n] = 0;
+    close(file);
+    close(was_out);
+    close(was_err);
+    unlink(path);
+    return status;
+}
+
+static void check_says(const char *out, const char *const *says, const char *what)
+{
+    for (int i = 0; says[i] != NULL; i++) {
+        const char *bad = says[i][0] == '!' ? strstr(out, says[i] + 1) : NULL;
+        CHECK(says[i][0] == '!' ? bad == NULL : strstr(out, says[i]) != NULL, "%s: '%s' in: %s", what, says[i], out);
+    }
+}
+
+static void same_runs(const char *a, const char *b)
+{
+    Err err = { 0 };
+    Comparison c;
+    CHECK_OK(compare_runs(&c, a, b, -1, &err), &err);
+    CHECK(c.fine && c.files_bad == 0 && c.files >= 4, "%s and %s: %d tensors and %d of %d files differ", a, b, c.tensors_bad, c.files_bad, c.files);
+    comparison_free(&c);
+}
+
+static int is_there(const char *folder, const char *name)
+{
+    char path[FOLDER_ROOM];
+    folder_path(path, folder, name);
+    return file_exists(path);
+}
+
+/* As if stopped after a step of three: the state of that step, made by one thread, and the log of more. */
+static void stop_after_one(const char *half, const char *whole, const char *prompt, const char *options, const char *prior)
+{
+    Line line;
+    Run run;
+    StepLog log;
+    Err err = { 0 };
+    char from[FOLDER_ROOM], path[FOLDER_ROOM];
+    void *rows = NULL;
+    size_t n;
+    line_split(&line, options, prior, half);
+    Options *o = opt_new(&distill_command, &err);
+    CHECK_OK(opt_parse(o, line.n, line.word, &err), &err);
+    CHECK_OK(dir_make(half, &err), &err);
+    CHECK_OK(run_open(&run, o, prompt, half, &err), &err);
+    CHECK_OK(run_settings_write(&run, o, &err), &err);
+    par_threads_set(1);
+    CHECK_OK(distill_step(run.distill, &log), &err);
+    folder_path(path, half, "state.safetensors");
+    CHECK_OK(distill_save(run.distill, path, &err), &err);
+    folder_path(from, whole, "log.csv");
+    folder_path(path, half, "log.csv");
+    CHECK_OK(file_read(&rows, &n, from, 1 << 20, &err), &err);
+    CHECK_OK(file_write(path, rows, n, &err), &err);
+    mem_free(rows);
+    run_close(&run);
+    opt_free(o);
+}
+
+typedef struct Kind { const char *prompt, *options; int truth; const char *says[8]; } Kind;      /* says: "!no": is not said */
+
+/* Only with a truth has log.csv a PSNR: here in its last row. */
+static void check_log(const char *folder, int truth)
+{
+    char path[FOLDER_ROOM];
+    void *text = NULL;
+    size_t n = 0;
+    Err err = { 0 };
+    folder_path(path, folder, "log.csv");
+    CHECK_OK(file_read(&text, &n, path, 1 << 20, &err), &err);
+    const char *s = text;
+    CHECK(n > 3 && (strcmp(s + n - 3, ",,\n") != 0) == truth, "%s", s);
+    mem_free(text);
+}
+
+static void one_kind(const Kind *k, const char *prior)
+{
+    char base[] = "/tmp/sdref-run-XXXXXX", whole[64], half[64], out[OUTPUT], line[512];
+    CHECK(mkdtemp(base) != NULL, "no temporary folder");
+    snprintf(whole, sizeof whole, "%s/whole", base);
+    snprintf(half, sizeof half, "%s/half", base);
+    snprintf(line, sizeof line, "%s --steps 3 --quiet --threads 2 --out OUT", k->options);
+    CHECK(command(out, cmd_distill, k->prompt, line, prior, whole) == EXIT_FINE, "%s", out);
+    check_says(out, k->says, k->options);
+    check_log(whole, k->truth);
+    snprintf(line, sizeof line, "%s --steps 3", k->options);
+    stop_after_one(half, whole, k->prompt, line, prior);
+    CHECK(command(out, cmd_distill, NULL, "--resume --quiet --threads 3 --out OUT", prior, half) == EXIT_FINE, "%s", out);
+    same_runs(whole, half);
+    const int image = strstr(k->options, "image") != NULL;
+    CHECK(is_there(whole, "views/00.png") && is_there(whole, "views/07.png") == !image && is_there(whole, "turntable.gif") == !image, "pictures");
+    CHECK(command(out, cmd_render, whole, image ? "" : "--size 16 --frames 3", prior, "") == EXIT_FINE, "%s", out);
+    CHECK(is_there(whole, "render/rgb.png") && is_there(whole, "render/depth.png") == !image, "rendered");
+    folder_remove(base);
+}
+
+static void runs_give_the_same_bytes(void)
+{
+#define VOXELS "--grid 6 --samples 6 --blob 4 --views 2 "
+    static const Kind kinds[] = {
+        { "a cat", "--prior PRIOR " VOXELS, 0, { "a cat, 3 steps", "none: the prompt is of no scene", "turntable.gif", "!posterior" } },
+        { "a red mug", "--prior PRIOR --condition view-lr " VOXELS, 1, { "over 8 held-out views", "dB over the object's", "scenes' posterior says", "of 8 views" } },
+        { "a cat", "--prior PRIOR --field image", 0, { "none: the prompt is of no scene", "!turntable", "!posterior" } },
+        { "", "--prior tests/golden/pipelines/ddpm --field image", 0, { "none: the prompt is of no scene", "!turntable" } },
+        { "a red mug", "--cameras 4 --resolution 8 --field image", 0, { "none: an image", "prior's posterior says", "of 1 view\n" } },
+        { "a red mug", "--cameras 4 --resolution 8 --field image --condition posed", 1, { "PSNR  ", "dB over the object's", "of 1 view\n" } },
+    };
+    char folder[FOLDER_PATH];
+    folder_pixels(folder);
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) one_kind(&kinds[i], folder);
+    folder_end(folder);
+}
+
+/* Another model under the same name: refused, with file, found and expected; the run is as it was. */
+static void another_model_is_not_resumed(void)
+{
+    static const struct { const char *file, *from, *to; } edits[] = {
+        { "scheduler/scheduler_config.json", "0.012", "0.013" }, { "tokenizer/merges.txt", "#version", "#version " },
+    };
+    char folder[FOLDER_PATH], base[] = "/tmp/sdref-run-XXXXXX", run[64], out[OUTPUT];
+    static const char options[] = "--prior PRIOR --field image --steps 2 --quiet --out OUT", resume[] = "--resume --quiet --out OUT";
+    CHECK(mkdtemp(base) != NULL, "no temporary folder");
+    snprintf(run, sizeof run, "%s/run", base);
+    folder_pixels(folder);
+    CHECK(command(out, cmd_distill, "a cat", options, folder, run) == EXIT_FINE, "%s", out);
+    CHECK(command(out, cmd_distill, "a cat", "--prior PRIOR --resume --quiet --out OUT", folder, run) == EXIT_FINE, "%s", out);
+    CHECK(command(out, cmd_distill, "a cat", "--prior exact --resume --quiet --out OUT", folder, run) == EXIT_TROUBLE, "%s", out);
+    check_says(out, (const char *const[]){ "--prior: found exact", folder, NULL }, "another prior");
+    for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+        folder_edit(folder, edits[i].file, edits[i].from, edits[i].to);
+        CHECK(command(out, cmd_distill, NULL, resume, folder, run) == EXIT_TROUBLE, "%s", out);
+        check_says(out, (const char *const[]){ edits[i].file, "found sha256 ", "expected ", "run.json", "another model", NULL }, edits[i].file);
+        folder_edit(folder, edits[i].file, edits[i].to, edits[i].from);
+        CHECK(command(out, cmd_distill, NULL, resume, folder, run) == EXIT_FINE, "%s", out);
+    }
+    folder_spoil(folder, "unet/diffusion_pytorch_model.safetensors", "conv_in.bias", SPOIL_NAN);
+    CHECK(command(out, cmd_distill, NULL, resume, folder, run) == EXIT_TROUBLE, "%s", out);
+    check_says(out, (const char *const[]){ "unet/diffusion_pytorch_model.safetensors", "found sha256 ", "expected ", NULL }, "weights");
+    folder_edit(run, "run.json", "unet/config.json", "unet/other.json");
+    folder_swap(folder, "unet", "pipelines/if/unet");
+    CHECK(command(out, cmd_distill, NULL, resume, folder, run) == EXIT_TROUBLE, "%s", out);
+    check_says(out, (const char *const[]){ "unet/config.json", "run.json does not name", NULL }, "a file more");
+    folder_edit(run, "run.json", "unet/other.json", "unet/config.json");
+    folder_drop(folder, "tokenizer/special_tokens_map.json");
+    CHECK(command(out, cmd_distill, NULL, resume, folder, run) == EXIT_TROUBLE, "%s", out);
+    check_says(out, (const char *const[]){ "found 9 files", "expected 10", "run.json", NULL }, "a file less");
+    folder_drop(folder, "model_index.json");
+    CHECK(command(out, cmd_render, run, "", folder, "") == EXIT_FINE, "no prior is needed to render: %s", out);
+    folder_edit(run, "run.json", "\"condition\": \"prompt\",", "");
+    CHECK(command(out, cmd_render, run, "", folder, "") == EXIT_TROUBLE, "%s", out);
+    check_says(out, (const char *const[]){ "run.json", "no setting 'condition'", NULL }, "a setting less");
+    folder_remove(base);
+    folder_end(folder);
+}
+
+int main(void)
+{
+    TEST(defaults);
+    TEST(refusals);
+    TEST(runs_give_the_same_bytes);
+    TEST(another_model_is_not_resumed);
+    return test_end();
+}
