@@ -15,6 +15,7 @@
 #include "tensor/text.h"
 #include "weights/file.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,7 +102,7 @@ static int longer(const Training *r, long step, const char *was, const char *pat
     int64_t before = 0;
     if (text_to_int64(&before, was) != 0 || before < 1) return err_set(err, "%s: steps is %.40s, expected a number", path, was);
     if (before == r->config.steps) return 0;
-    const double falls = (double)(before < r->config.steps ? before : r->config.steps) * (1.0 - r->config.decay);
+    const double falls = floor((double)(before < r->config.steps ? before : r->config.steps) * (1.0 - r->config.decay));
     if ((double)step <= falls) return 0;
     return err_set(err, "--steps: found %ld, but the training in %s is of %s and at step %ld; its length can change up to step %.0f",
                    r->config.steps, path, was, step, falls);
@@ -121,7 +122,9 @@ static int same_recipe(const Training *r, const StFile *f, Err *err)
         if (options[i].scope != OPT_RESULT) continue;
         if (was == NULL) return err_set(err, "%s: no setting '%s'; expected a checkpoint of sdref train", st_path(f), options[i].name);
         if (strcmp(options[i].name, "steps") == 0) {
-            if (longer(r, train_step_number(r->trainer), was, st_path(f), err) != 0) return -1;
+            int64_t step = 0;
+            if (st_meta(f, "step") == NULL || text_to_int64(&step, st_meta(f, "step")) != 0) continue;     /* train_load says so */
+            if (longer(r, (long)step, was, st_path(f), err) != 0) return -1;
         } else if (strcmp(was, opt_text(r->o, i)) != 0)
             return err_set(err, "--%s: found %s, but the training in %s has %.40s; it can be resumed only as it is", options[i].name,
                            opt_text(r->o, i), st_path(f), was);
@@ -149,6 +152,17 @@ static int read_log(Training *r, Err *err)
     return status;
 }
 
+/* Before a file of the folder is written. */
+static int may_resume(const Training *r, Err *err)
+{
+    char path[PATH_BYTES];
+    if (run_path(path, r->folder, "state.safetensors", err) != 0) return -1;
+    StFile *f = st_open(path, err);
+    const int status = f == NULL ? -1 : same_recipe(r, f, err);
+    st_close(f);
+    return status;
+}
+
 static int resume(Training *r, Err *err)
 {
     static const char *const sums[] = { "sum.loss", "sum.grad_norm" };
@@ -156,7 +170,6 @@ static int resume(Training *r, Err *err)
     if (run_path(path, r->folder, "state.safetensors", err) != 0) return -1;
     StFile *f = st_open(path, err);
     int status = f == NULL ? -1 : train_load(r->trainer, f, err);
-    if (status == 0) status = same_recipe(r, f, err);
     for (int i = 0; i < 2 && status == 0; i++) {
         const char *text = st_meta(f, sums[i]);
         if (text == NULL || text_to_double(&r->sum[i], text) != 0) status = err_set(err, "%s: no number '%s'; expected one", path, sums[i]);
@@ -248,19 +261,20 @@ static int loop(Training *r, Err *err)
     const double start = progress_clock();
     Progress progress;
     char note[64] = "";
-    int status = 0;
+    int status = 0, last = first >= N;
     progress_start(&progress, "step", first, N, opt_flag(r->o, "quiet"));
-    while (train_step_number(r->trainer) < N && !interrupted && status == 0) {
+    while (!last && status == 0) {
         TrainLog log;
         status = train_step(r->trainer, &log);
         if (status == 0) status = log_step(r, &log, note, err);
         const long done = train_step_number(r->trainer);
-        const int last = done == N || interrupted;
+        last = done == N || interrupted;
         if (status == 0 && (done % every == 0 || last)) status = checkpoint(r, err);
         const int sheet = sheets > 0 && (done % sheets == 0 || done == N);
         if (status == 0 && (sheet || last)) status = show(r, sheet, err);
         progress_step(&progress, done, note);
     }
+    if (status == 0 && train_step_number(r->trainer) == first) status = show(r, 0, err);    /* as if killed before the model was written */
     progress_end(&progress);
     if (status == 0) status = note_time(r, first, progress_clock() - start, err);
     return status;
@@ -298,6 +312,7 @@ static int train(Training *r, Err *err)
     if (strcmp(opt_arg(r->o, 0), "prior") != 0) return err_set(err, "train: found '%s', expected prior", opt_arg(r->o, 0));
     if (r->folder == NULL) return err_set(err, "--out: none found, expected a folder for the training, such as runs/prior");
     if (config_read(&r->config, r->o, err) != 0 || folder_ready(r, err) != 0 || run_path(r->model, r->folder, "model", err) != 0) return -1;
+    if (opt_flag(r->o, "resume") && may_resume(r, err) != 0) return -1;
     const Prediction prediction = opt_choice(r->o, "prediction") == 0 ? PREDICT_EPSILON : PREDICT_V;
     if (prior_task_open(&r->task, r->model, prediction, r->config.batch, r->config.seed, err) != 0) return -1;
     const TrainTask task = prior_task(&r->task);

@@ -64,7 +64,7 @@ static int slot(const void *self, double *loss, Tape *tape, Params *const *twin,
             if (toy->kind == HUGE_SLOPE && trouble) w->g[0] = (real)INFINITY;
         }
     }
-    if (toy->kind == NAN_LOSS && trouble && first % BATCH == SLOT) *loss = NAN;
+    if (toy->kind == NAN_LOSS && trouble && first % BATCH == SLOT) *loss = (double)NAN;
     if (toy->kind == REFUSES && trouble && first % BATCH != 0) return err_set(err, "picture %d is torn", (int)first);
     return 0;
 }
