@@ -5,8 +5,10 @@
  *     y  (O, N h w)  = W (O, C kh kw) P(x)
  *     dx (C, N H W) += W^T (C, O kh kw) P'(dy):  dy spread by the stride with zeros between, taps turned round
  *     dw (O, C kh kw) += dy (O, N h w) P(x)^T
- * Parts of P are copied into panels as the product asks for them; a run of pixels in one row of the image is a run of
- * P's row, in both orientations. The images of a batch are columns of one product, so weights are widened once for all.
+ * A run of pixels in one row of the image is a run of P's row: where the stride is 1 the product reads it in the image, else parts
+ * of P are copied into panels as they are asked for. For dw the image is turned once, channels last, so that channels of a tap lie
+ * side by side, and the columns of dw with it; but where dw is the larger of the two, P is turned panel by panel. The images of a
+ * batch are columns of one product, so weights are widened once for all.
  * Tests hold every bit to conv_plain.c.
  */
 #include "tensor/conv.h"
@@ -70,6 +72,36 @@ static void pack_pixels(real *panel, const void *from, int step, int lane0, int 
     patches_read(panel, step, from, k0, depth, lane0, lanes);
 }
 
+static const real *place_pixels(const void *from, int lane0, int lanes)
+{
+    const Patches *s = from;
+    const int image = lane0 / s->pixels, pixel = lane0 % s->pixels, i = pixel / s->width, j = pixel % s->width;
+    return s->col == 1 && s->width - j >= lanes ? s->at + image * s->image + i * s->row + j : NULL;
+}
+
+/* a step[0] + b step[1] + c step[2] for numbers k0 .. k0 + depth - 1 of (a, b < B, c < C), c fastest */
+static void offsets_of(ptrdiff_t *offset, const ptrdiff_t step[3], int B, int C, int k0, int depth)
+{
+    ptrdiff_t a = k0 / C / B;
+    int b = k0 / C % B, c = k0 % C;
+    for (int k = 0; k < depth; k++) {
+        offset[k] = a * step[0] + b * step[1] + c * step[2];
+        c++;
+        if (c < C) continue;
+        c = 0;
+        b++;
+        if (b < B) continue;
+        b = 0;
+        a++;
+    }
+}
+
+static void tap_offsets(ptrdiff_t *offset, const void *from, int k0, int depth)
+{
+    const Patches *s = from;
+    offsets_of(offset, (ptrdiff_t[]){ s->plane, s->tap_row, s->tap_col }, s->kh, s->kw, k0, depth);
+}
+
 static void pack_taps(real *panel, const void *from, int step, int lane0, int lanes, int k0, int depth)
 {
     patches_read(panel, step, from, lane0, lanes, k0, depth);
@@ -90,7 +122,8 @@ static void plane_with_margin(real *out, const real *x, Margin m)
         const real *row = x + (ptrdiff_t)(i / m.gap) * m.W;
         const int first = m.left > 0 ? (m.left + m.gap - 1) / m.gap : 0, room = m.cols - 1 + m.left;
         const int end = room < 0 ? 0 : room / m.gap + 1 < m.W ? room / m.gap + 1 : m.W;
-        for (int j = first; j < end; j++) out[j * m.gap - m.left] = row[j];
+        if (m.gap == 1 && first < end) memcpy(out + first - m.left, row + first, (size_t)(end - first) * sizeof(real));
+        else for (int j = first; j < end; j++) out[j * m.gap - m.left] = row[j];
     }
 }
 
@@ -192,6 +225,63 @@ static void pack_dy(real *panel, const void *from, int step, int lane0, int lane
     }
 }
 
+/* ---- channels last, for dw ---- */
+
+/* x as (N, rows, cols, C), with its margin: what taps (p, q, c) of a pixel multiply lies side by side for all (q, c). */
+typedef struct LastChannels { const real *at; int C, rows, cols, stride, run, h, width; } LastChannels;    /* run: kw C */
+
+typedef struct { real *out; const real *x; ConvSizes s; int rows, cols, before; } TurnRows;
+
+static void turn_row(const void *job, size_t row)
+{
+    const TurnRows *k = job;
+    const ConvSizes s = k->s;
+    const int i = (int)(row % (size_t)k->rows) - k->before, n = (int)(row / (size_t)k->rows);
+    const int columns = k->cols - k->before < s.W ? k->cols - k->before : s.W;
+    real *out = k->out + row * (size_t)k->cols * (size_t)s.C;
+    memset(out, 0, (size_t)k->cols * (size_t)s.C * sizeof(real));
+    if (i < 0 || i >= s.H || columns < 1) return;
+    const ptrdiff_t plane = (ptrdiff_t)s.H * s.W;
+    gemm_transpose(out + (ptrdiff_t)k->before * s.C, s.C, k->x + n * s.C * plane + (ptrdiff_t)i * s.W, plane, s.C, columns);
+}
+
+static LastChannels last_channels(Tape *t, const real *x, ConvSizes s, Conv c)
+{
+    const int h = conv_size(s.H, s.kh, c), width = conv_size(s.W, s.kw, c);
+    const int rows = (h - 1) * c.stride + s.kh, cols = (width - 1) * c.stride + s.kw;
+    const size_t values = (size_t)s.N * (size_t)s.C * (size_t)rows * (size_t)cols;
+    const TurnRows job = { tape_raw(t, values, "image with channels last"), x, s, rows, cols, c.before };
+    if (job.out != NULL) loop_run(turn_row, &job, (size_t)s.N * (size_t)rows, values);
+    return (LastChannels){ job.out, s.C, rows, cols, c.stride, s.kw * s.C, h, width };
+}
+
+static const real *place_last(const void *from, int lane0, int lanes)
+{
+    const LastChannels *s = from;
+    const int p = lane0 / s->run, inside = lane0 % s->run;
+    return s->run - inside >= lanes ? s->at + (ptrdiff_t)p * s->cols * s->C + inside : NULL;
+}
+
+static void pixel_offsets(ptrdiff_t *offset, const void *from, int k0, int depth)
+{
+    const LastChannels *s = from;
+    const ptrdiff_t col = s->C, row = col * s->cols;
+    offsets_of(offset, (ptrdiff_t[]){ row * s->rows, row * s->stride, col * s->stride }, s->h, s->width, k0, depth);
+}
+
+static void pack_last(real *panel, const void *from, int step, int lane0, int lanes, int k0, int depth)
+{
+    const LastChannels *s = from;
+    ptrdiff_t offset[GEMM_DEPTH];
+    pixel_offsets(offset, from, k0, depth);
+    for (int l = 0, n; l < lanes; l += n) {
+        const int room = s->run - (lane0 + l) % s->run;
+        n = room < lanes - l ? room : lanes - l;
+        const real *at = place_last(from, lane0 + l, n);
+        for (int k = 0; k < depth; k++) memcpy(panel + (ptrdiff_t)k * step + l, at + offset[k], (size_t)n * sizeof(real));
+    }
+}
+
 /* ---- the products ---- */
 
 static void product(Tape *t, GemmOut c, GemmOperand a, GemmOperand b, int M, int N, int K)
@@ -209,7 +299,7 @@ static void conv_y(Tape *t, real *y, const real *x, const Weight *w, const Weigh
     const ptrdiff_t pixels = patches.pixels;
     const GemmOut out = { .at = y, .row = pixels, .next = s.O * pixels, .cols = patches.pixels,
                           .start = GEMM_ROWS, .bias = bias };
-    const GemmOperand columns = { .pack = pack_pixels, .from = &patches };
+    const GemmOperand columns = { .pack = pack_pixels, .from = &patches, .place = place_pixels, .offsets = tap_offsets };
     if (patches.at != NULL)
         product(t, out, gemm_weight_rows(w), columns, s.O, s.N * patches.pixels, s.C * s.kh * s.kw);
     tape_rewind(t, mark);
@@ -224,21 +314,43 @@ static void conv_dx(Tape *t, real *dx, const real *dy, const Weight *w, ConvSize
     const GemmOut out = { .at = dx, .row = pixels, .next = s.C * pixels, .cols = patches.pixels };
     const GemmOperand by_taps = { .pack = pack_turned, .from = &turned, .along_k = 1 };
     const GemmOperand rows = turned.taps == 1 ? gemm_weight_cols(w) : by_taps;
-    const GemmOperand columns = { .pack = pack_pixels, .from = &patches };
+    const GemmOperand columns = { .pack = pack_pixels, .from = &patches, .place = place_pixels, .offsets = tap_offsets };
     if (patches.at != NULL) product(t, out, rows, columns, s.C, s.N * patches.pixels, s.O * turned.taps);
     tape_rewind(t, mark);
 }
 
-static void conv_dw(Tape *t, real *dw, const real *dy, const real *x, ConvSizes s, Conv c)
+static void dw_by_taps(Tape *t, real *dw, GemmOperand rows, const real *x, ConvSizes s, Conv c)
 {
-    const size_t mark = tape_mark(t);
     const Patches patches = patches_of_x(t, x, s, c);
-    const DyRows dy_rows = { dy, s.O, patches.pixels };
     const int K = s.C * s.kh * s.kw;
-    const GemmOperand rows = { .pack = pack_dy, .from = &dy_rows, .along_k = 1 };
     const GemmOperand columns = { .pack = pack_taps, .from = &patches, .along_k = 1 };
     const GemmOut out = { .at = dw, .row = K, .cols = K };
     if (patches.at != NULL) product(t, out, rows, columns, s.O, K, s.N * patches.pixels);
+}
+
+/* With the columns of dw in the order (p, q, c), so that nothing but x, once, and dw are turned. */
+static void dw_by_channels(Tape *t, real *dw, GemmOperand rows, const real *x, ConvSizes s, Conv c)
+{
+    const int taps = s.kh * s.kw, K = s.C * taps;
+    const LastChannels image = last_channels(t, x, s, c);
+    const GemmOperand columns = { .pack = pack_last, .from = &image, .place = place_last, .offsets = pixel_offsets };
+    real *turned = taps == 1 ? dw : tape_raw(t, (size_t)s.O * (size_t)K, "gradient with channels last");
+    const GemmOut out = { .at = turned, .row = K, .cols = K };
+    if (tape_failed(t)) return;
+    for (ptrdiff_t o = 0; o < s.O && taps > 1; o++) gemm_transpose(turned + o * K, s.C, dw + o * K, taps, s.C, taps);
+    product(t, out, rows, columns, s.O, K, s.N * image.h * image.width);
+    for (ptrdiff_t o = 0; o < s.O && taps > 1; o++) gemm_transpose(dw + o * K, taps, turned + o * K, s.C, taps, s.C);
+}
+
+static void conv_dw(Tape *t, real *dw, const real *dy, const real *x, ConvSizes s, Conv c)
+{
+    enum { MANY = 4 };                    /* pixels for each row of dw: from where on turning dw is the lesser work */
+    const size_t mark = tape_mark(t);
+    const int pixels = conv_size(s.H, s.kh, c) * conv_size(s.W, s.kw, c);
+    const DyRows dy_rows = { dy, s.O, pixels };
+    const GemmOperand rows = { .pack = pack_dy, .from = &dy_rows, .along_k = 1 };
+    if ((double)s.N * pixels > (double)MANY * s.O) dw_by_channels(t, dw, rows, x, s, c);
+    else dw_by_taps(t, dw, rows, x, s, c);
     tape_rewind(t, mark);
 }
 

@@ -1,11 +1,11 @@
 /* gemm.c -- C += A B, one chain of fused multiply-adds per output, k ascending
  *
  * Method: as BLIS [Van Zee & van de Geijn 2015]. K is cut into blocks of at most GEMM_DEPTH, columns into blocks of
- * BLOCK_N. A block of B is copied ("packed") into panels of GEMM_NR lanes, k by k; then for every GEMM_MR rows of A one
- * panel is packed, row by row, and meets all panels of B while it is in a near cache. A tile of rows x GEMM_NR outputs is
- * a loop over k of one rank-1 update each, with the outputs in registers; it loads C at the start of every K block, so the
- * chain of each output goes through all blocks unbroken. Fewer rows than GEMM_MR have a tile of their own height; columns
- * that do not exist are lanes of 0 and go through a scratch tile of which only the part inside C is kept.
+ * BLOCK_N. A block of B is copied ("packed") into panels of GEMM_NR lanes, k by k, or read where it lies; then for every
+ * GEMM_MR rows of A one panel is packed, row by row, and meets all panels of B while it is in a near cache. A tile of rows
+ * x GEMM_NR outputs is a loop over k of one rank-1 update each, with the outputs in registers; it loads C at the start of
+ * every K block, so the chain of each output goes through all blocks unbroken. Fewer rows than GEMM_MR have a tile of their
+ * own height; columns that do not exist are lanes of 0 and go through a scratch tile of which only the part inside C is kept.
  * Threads: C is cut into as many regions, each packs what it needs and has its own part of `work`. There is nothing to
  * wait for but the end, so that a thread that loses its core for a while does not stop the others.
  */
@@ -39,10 +39,13 @@ enum { HALF = GEMM_NR / 2, BLOCK_N = 512, A_ROWS = (GEMM_MR + HALF - 1) / HALF *
 /* Outputs of a tile: row i of its left half is left + i row, of its right half right + i row. */
 typedef struct { real *left, *right; ptrdiff_t row; } TileOut;
 
+/* GEMM_NR columns of B, in a panel or where they lie: row k of the left half is left + at[k], of the right half right + at[k]. */
+typedef struct { const real *left, *right; const ptrdiff_t *at; } TileB;
+
 #ifdef VEC_FMA
 /* c (rows, GEMM_NR or, if not wide, HALF) += a (rows, depth; GEMM_DEPTH apart) b (depth, GEMM_NR).
  * TRAP: the loops over i must unroll, or the accumulators live in memory; gcc and clang do at -O2 and above. */
-static ALWAYS_INLINE void tile_of(TileOut c, const real *a, const real *b, int rows, int wide, int depth)
+static ALWAYS_INLINE void tile_of(TileOut c, const real *a, TileB b, int rows, int wide, int depth)
 {
     Vec left[GEMM_MR], right[GEMM_MR];
     for (int i = 0; i < rows; i++) {
@@ -50,8 +53,8 @@ static ALWAYS_INLINE void tile_of(TileOut c, const real *a, const real *b, int r
         if (wide) right[i] = VEC_LOAD(c.right + i * c.row);
     }
     for (int k = 0; k < depth; k++) {
-        const Vec b0 = VEC_LOAD(b + k * GEMM_NR);
-        const Vec b1 = VEC_LOAD(b + k * GEMM_NR + HALF);
+        const Vec b0 = VEC_LOAD(b.left + b.at[k]);
+        const Vec b1 = VEC_LOAD(b.right + b.at[k]);
         for (int i = 0; i < rows; i++) {
             const Vec ai = VEC_ALL(a[i * GEMM_DEPTH + k]);
             left[i] = VEC_FMA(ai, b0, left[i]);
@@ -64,21 +67,22 @@ static ALWAYS_INLINE void tile_of(TileOut c, const real *a, const real *b, int r
     }
 }
 
-static void tile(TileOut c, const real *a, const real *b, int rows, int wide, int depth)
+static void tile(TileOut c, const real *a, TileB b, int rows, int wide, int depth)
 {
 #define OF_ROWS(n) case n: if (wide) tile_of(c, a, b, n, 1, depth); else tile_of(c, a, b, n, 0, depth); return;
     switch (rows) { EACH_ROWS(OF_ROWS) }
 #undef OF_ROWS
 }
 #else
-static void tile(TileOut c, const real *a, const real *b, int rows, int wide, int depth)
+static void tile(TileOut c, const real *a, TileB b, int rows, int wide, int depth)
 {
     for (int j = 0; j < (wide ? GEMM_NR : HALF); j++) {
         real *const at = j < HALF ? c.left + j : c.right + j - HALF;
+        const real *const from = j < HALF ? b.left + j : b.right + j - HALF;
         real sum[GEMM_MR];
         for (int i = 0; i < rows; i++) sum[i] = at[i * c.row];
         for (int k = 0; k < depth; k++)
-            for (int i = 0; i < rows; i++) sum[i] = r_fma(a[i * GEMM_DEPTH + k], b[k * GEMM_NR + j], sum[i]);
+            for (int i = 0; i < rows; i++) sum[i] = r_fma(a[i * GEMM_DEPTH + k], from[b.at[k]], sum[i]);
         for (int i = 0; i < rows; i++) at[i * c.row] = sum[i];
     }
 }
@@ -95,7 +99,7 @@ static real *column(const GemmOut *c, int j) { return c->at + j % c->cols + j / 
 static int run_of(const GemmOut *c, int j, int cols) { return smaller(c->cols - j % c->cols, cols); }
 
 /* A tile of which rows x cols outputs exist, or that lies in more pieces than two halves. */
-static void tile_in_parts(const GemmOut *c, const real *a, const real *b, int i0, int j0, int rows, int cols, int depth)
+static void tile_in_parts(const GemmOut *c, const real *a, TileB b, int i0, int j0, int rows, int cols, int depth)
 {
     real whole[GEMM_MR * GEMM_NR] = {0};
     for (int j = 0, run; j < cols; j += run) {
@@ -111,7 +115,7 @@ static void tile_in_parts(const GemmOut *c, const real *a, const real *b, int i0
     }
 }
 
-static void tile_at(const GemmOut *c, const real *a, const real *b, int i0, int j0, int rows, int cols, int depth)
+static void tile_at(const GemmOut *c, const real *a, TileB b, int i0, int j0, int rows, int cols, int depth)
 {
     const int wide = cols > HALF, exact = cols == GEMM_NR || cols == HALF;
     const int whole_left = run_of(c, j0, HALF) == HALF, whole_right = !wide || run_of(c, j0 + HALF, HALF) == HALF;
@@ -140,8 +144,7 @@ static void start(const GemmOut *c, int i0, int rows, int j0, int cols)
 
 /* ---- packing ---- */
 
-/* to (cols, rows), rows to_step apart, = transpose of from (rows, cols), rows from_step apart. */
-static void transpose(real *to, ptrdiff_t to_step, const real *from, ptrdiff_t from_step, int rows, int cols)
+void gemm_transpose(real *to, ptrdiff_t to_step, const real *from, ptrdiff_t from_step, int rows, int cols)
 {
     int whole_rows = 0, whole_cols = 0;
 #ifdef TRANSPOSE_ROWS
@@ -162,7 +165,7 @@ static void pack_b(real *panel, GemmOperand b, int lane0, int lanes, int k0, int
     if (b.along_k) {
         for (int l = lanes; l < GEMM_NR; l++) memset(turned + l * GEMM_DEPTH, 0, (size_t)depth * sizeof(real));
         b.pack(turned, b.from, GEMM_DEPTH, lane0, lanes, k0, depth);
-        transpose(panel, GEMM_NR, turned, GEMM_DEPTH, GEMM_NR, depth);
+        gemm_transpose(panel, GEMM_NR, turned, GEMM_DEPTH, GEMM_NR, depth);
         return;
     }
     if (lanes < GEMM_NR) memset(panel, 0, (size_t)(GEMM_NR * depth) * sizeof(real));
@@ -177,7 +180,7 @@ static void pack_a(real *panel, GemmOperand a, int lane0, int rows, int k0, int 
         return;
     }
     a.pack(turned, a.from, A_ROWS, lane0, rows, k0, depth);
-    transpose(panel, GEMM_DEPTH, turned, A_ROWS, depth, rows);
+    gemm_transpose(panel, GEMM_DEPTH, turned, A_ROWS, depth, rows);
 }
 
 /* Asks for rows of A (or none: lane1 <= lane0) ahead of time. */
@@ -202,14 +205,35 @@ static int panel_row(Part p, int u, int panels)
     return p.i0 + (int)((int64_t)(p.i1 - p.i0) * smaller(u, panels) / panels);
 }
 
+/* Columns where they lie; left NULL: not side by side, or not a whole tile or half of one. */
+static TileB lying(GemmOperand b, int lane0, int lanes, const ptrdiff_t *at)
+{
+    TileB t = { NULL, NULL, at };
+    if (b.place == NULL || (lanes != GEMM_NR && lanes != HALF)) return t;
+    t.left = b.place(b.from, lane0, HALF);
+    t.right = lanes == HALF ? t.left : b.place(b.from, lane0 + HALF, HALF);
+    if (t.right == NULL) t.left = NULL;
+    return t;
+}
+
 /* One K block of a part of at most BLOCK_N columns. While tiles of one panel of A are computed the next is fetched. */
 static void block(const GemmOut *c, GemmOperand a, GemmOperand b, Part p, int k0, int depth, real *work)
 {
+    TileB panel[BLOCK_N / GEMM_NR];
+    ptrdiff_t packed_at[GEMM_DEPTH], lying_at[GEMM_DEPTH];
     const int cols = p.j1 - p.j0, panels = pieces(p.i1 - p.i0, GEMM_MR), tiles = pieces(cols, GEMM_NR);
     real *const packed_a = work, *const turned = packed_a + A_ROWS * GEMM_DEPTH;
     real *const packed_b = turned + GEMM_NR * GEMM_DEPTH;
-    for (int j = 0; j < cols; j += GEMM_NR)
-        pack_b(packed_b + (ptrdiff_t)j * depth, b, p.j0 + j, smaller(GEMM_NR, cols - j), k0, depth, turned);
+    for (int k = 0; k < depth; k++) packed_at[k] = k * GEMM_NR;
+    if (b.place != NULL) b.offsets(lying_at, b.from, k0, depth);
+    for (int v = 0; v < tiles; v++) {
+        const int j = v * GEMM_NR, lanes = smaller(GEMM_NR, cols - j);
+        real *const packed = packed_b + (ptrdiff_t)j * depth;
+        panel[v] = lying(b, p.j0 + j, lanes, lying_at);
+        if (panel[v].left != NULL) continue;
+        panel[v] = (TileB){ packed, packed + HALF, packed_at };
+        pack_b(packed, b, p.j0 + j, lanes, k0, depth, turned);
+    }
     for (int u = 0; u < panels; u++) {
         const int i0 = panel_row(p, u, panels), i1 = panel_row(p, u + 1, panels);
         const int next = panel_row(p, u + 2, panels) - i1;
@@ -218,8 +242,7 @@ static void block(const GemmOut *c, GemmOperand a, GemmOperand b, Part p, int k0
         for (int v = 0; v < tiles; v++) {
             const int j = v * GEMM_NR;
             fetch(a, i1 + next * v / tiles, i1 + next * (v + 1) / tiles, k0, depth);
-            const real *packed = packed_b + (ptrdiff_t)j * depth;
-            tile_at(c, packed_a, packed, i0, p.j0 + j, i1 - i0, smaller(GEMM_NR, cols - j), depth);
+            tile_at(c, packed_a, panel[v], i0, p.j0 + j, i1 - i0, smaller(GEMM_NR, cols - j), depth);
         }
     }
 }
@@ -305,7 +328,7 @@ static void pack_rows(real *panel, const void *from, int step, int lane0, int la
     const GemmMat *a = from;
     const real *at = a->at + lane0 * a->row + k0 * a->col;
     if (a->row == 1) {
-        transpose(panel, step, at, a->col, depth, lanes);
+        gemm_transpose(panel, step, at, a->col, depth, lanes);
         return;
     }
     for (int l = 0; l < lanes; l++) {
@@ -319,7 +342,7 @@ static void pack_cols(real *panel, const void *from, int step, int lane0, int la
     const GemmMat *b = from;
     const real *at = b->at + lane0 * b->col + k0 * b->row;
     if (b->row == 1) {
-        transpose(panel, step, at, b->col, lanes, depth);
+        gemm_transpose(panel, step, at, b->col, lanes, depth);
         return;
     }
     for (int k = 0; k < depth; k++) {
@@ -330,7 +353,8 @@ static void pack_cols(real *panel, const void *from, int step, int lane0, int la
 
 GemmOperand gemm_a(const GemmMat *a)
 {
-    return (GemmOperand){ pack_rows, a, 1, a->col == 1 ? a->at : NULL, (size_t)a->row * sizeof(real), sizeof(real) };
+    return (GemmOperand){ .pack = pack_rows, .from = a, .along_k = 1, .at = a->col == 1 ? a->at : NULL,
+                          .lane_bytes = (size_t)a->row * sizeof(real), .k_bytes = sizeof(real) };
 }
 
 GemmOperand gemm_b(const GemmMat *b) { return (GemmOperand){ .pack = pack_cols, .from = b }; }

@@ -40,12 +40,23 @@ size_t gemm_work(int M, int N, int K, int threads);
  * alone. Several threads call it at once, so it only reads `from`. */
 enum { GEMM_DEPTH = 384, GEMM_LANES_MAX = 32 };
 typedef void GemmPack(real *panel, const void *from, int step, int lane0, int lanes, int k0, int depth);
+
+/* Columns of B that lie side by side for every k need no panel: for lane0 <= l < lane0 + lanes
+ *
+ *     B_kl = place(from, lane0, lanes)[offset[k - k0] + (l - lane0)],  offset[k - k0] for k0 <= k < k0 + depth being the same
+ *
+ * for all columns. place returns NULL where they do not lie so: those are packed. */
+typedef const real *GemmPlace(const void *from, int lane0, int lanes);
+typedef void GemmOffsets(ptrdiff_t *offset, const void *from, int k0, int depth);
+
 typedef struct GemmOperand {
     GemmPack *pack;
     const void *from;
     int along_k;
     const void *at;           /* A only, to have it fetched ahead of time: rows that lie whole in memory, a_lk at */
     size_t lane_bytes, k_bytes;                           /* at + l lane_bytes + k k_bytes; NULL: not so, or not worth it */
+    GemmPlace *place;         /* B only, to have it multiplied where it lies; NULL: it is packed */
+    GemmOffsets *offsets;
 } GemmOperand;
 
 /* One long-lived GemmMat as an operand: as rows of A, or as columns of B. */
@@ -64,6 +75,9 @@ typedef struct GemmOut {
     const real *bias;         /* NULL: 0 */
 } GemmOut;
 void gemm_into(const GemmOut *c, GemmOperand a, GemmOperand b, int M, int N, int K, real *work, int threads);
+
+/* to (cols, rows), rows to_step apart, = transpose of from (rows, cols), rows from_step apart. */
+void gemm_transpose(real *to, ptrdiff_t to_step, const real *from, ptrdiff_t from_step, int rows, int cols);
 
 const char *gemm_kernel(void);                                      /* "avx512", "avx2" or "plain": which tile was compiled */
 

@@ -63,17 +63,14 @@ static void group_block(const void *job, size_t block)
 /* a = sum16(dy), b = dot16(dy, h) */
 static void pull_sums(real *a, real *b, const real *restrict dy, const real *restrict x, Stat k, size_t n)
 {
-    Sum16 p = { {0}, 0 }, q = { {0}, 0 };
+    *a = sum16(dy, n);
+    Sum16 q = { {0}, 0 };
+    real p[16] = {0};
     const size_t full = n - n % 16;
-    for (size_t i = 0; i < full; i += 16) {
-        for (size_t j = 0; j < 16; j++) p.p[j] += dy[i + j];
-        for (size_t j = 0; j < 16; j++) q.p[j] = r_fma(dy[i + j], standard(x[i + j], k), q.p[j]);
-    }
-    for (size_t i = full; i < n; i++) {
-        p.p[i - full] += dy[i];
-        q.p[i - full] = r_fma(dy[i], standard(x[i], k), q.p[i - full]);
-    }
-    *a = sum16_end(&p);
+    for (size_t i = 0; i < full; i += 16)
+        for (size_t j = 0; j < 16; j++) p[j] = r_fma(dy[i + j], standard(x[i + j], k), p[j]);
+    for (size_t j = 0; j < n % 16; j++) p[j] = r_fma(dy[full + j], standard(x[full + j], k), p[j]);
+    memcpy(q.p, p, sizeof p);
     *b = sum16_end(&q);
 }
 

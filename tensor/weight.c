@@ -128,7 +128,8 @@ static void pack_cols(real *panel, const void *from, int step, int lane0, int la
 GemmOperand gemm_weight_rows(const Weight *w)
 {
     const size_t bytes = store_bytes(w->store);
-    return (GemmOperand){ pack_rows, w, 1, w->at, columns(w) * bytes, bytes };
+    return (GemmOperand){ .pack = pack_rows, .from = w, .along_k = 1, .at = w->at, .lane_bytes = columns(w) * bytes,
+                          .k_bytes = bytes };
 }
 
 GemmOperand gemm_weight_cols(const Weight *w) { return (GemmOperand){ .pack = pack_cols, .from = w }; }
