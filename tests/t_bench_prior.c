@@ -278,8 +278,6 @@ static void a_folder(void)
     CHECK(memcmp(x + 2 * PIXELS, x + 3 * PIXELS, PIXELS * sizeof *x) != 0, "two timesteps alike");
     mem_free(x);
     bench_folder_close(f);
-    CHECK(bench_folder_open(&model, path, 1000, &err) != NULL || strstr(err.msg, "--steps") != NULL, "%s", err.msg);
-    err = (Err){ 0 };
 }
 
 /* ---- refusals ---- */
@@ -344,7 +342,8 @@ static void command_lines(void)
     };
     char errors[FOLDER_ROOM];
     folder_path(errors, folder, "stderr");
-    if (freopen(errors, "w", stderr) == NULL) exit(1);
+    const int standard_error = dup(2);
+    if (standard_error < 0 || freopen(errors, "w", stderr) == NULL) exit(1);
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         char text[4][64];
         char *line[4];
@@ -358,6 +357,7 @@ static void command_lines(void)
         CHECK(ftell(stderr) > before, "no message");
     }
     CHECK(cmd_bench(0, NULL) == EXIT_TROUBLE, "no topic");
+    if (fflush(stderr) != 0 || dup2(standard_error, 2) < 0 || close(standard_error) != 0) exit(1);
 }
 
 int main(void)
