@@ -236,7 +236,7 @@ static double losses(Tensor *y, const Slot *slot, const PriorTask *p)
     double sum = 0;
     for (int k = 0; k < slot->count; k++) {
         const double abar = sched_abar64(p->S, slot->t[k]), snr = abar / (1.0 - abar);
-        const double w = (snr < 5 ? snr : 5) / (p->S->config.prediction_type == PREDICT_EPSILON ? snr : snr + 1);
+        const double one = p->S->config.prediction_type == PREDICT_EPSILON ? 0 : 1, w = (snr + one < 5 ? snr + one : 5) / (snr + one);
         const real *a = y->v + (size_t)k * n, *b = slot->target + (size_t)k * n;
         const real pull = (real)(2 * w / ((double)n * (double)p->batch));
         real *g = y->g + (size_t)k * n;

@@ -61,7 +61,8 @@ def loss_of(parts, tokens, x0, eps, t, abar, prediction):
     states = parts["text_encoder"](tokens).last_hidden_state
     y = parts["unet"](a * x0 + s * eps, t, states).sample
     target = a * eps - s * x0 if prediction == "v" else eps
-    weight = snr.clamp(max=5) / (snr + 1 if prediction == "v" else snr)         # min-SNR-5 [Hang et al. 2023, section 3.4]
+    snr = snr + 1 if prediction == "v" else snr             # as diffusers' trainers do for v
+    weight = snr.clamp(max=5) / snr                         # min-SNR-5 [Hang et al. 2023, section 3.4]
     return (weight * ((y - target) ** 2).mean(dim=(1, 2, 3))).mean()
 
 
