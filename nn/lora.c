@@ -5,6 +5,7 @@
 #include "weights/json.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,12 +103,21 @@ static int take(Params *p, const char *name, const StTensor *t, Shape s, Err *er
     return v == NULL ? -1 : st_read_real(v, t, err);
 }
 
-static int read_tensor(Params *p, Params *alphas, Params *network, const StTensor *t, Err *err)
+static int is_camera(const char *name) { return strncmp(without_prefixes(name), "class_embedding.linear_", 23) == 0; }
+
+static int read_tensor(Params *p, Params *alphas, Params *network, const StTensor *t, const char *under, Err *err)
 {
     char module[NAME_ROOM], name[NAME_ROOM + 32], shape[ST_SHAPE_ROOM], show[SHOW_ROOM];
     Part part;
+    if (under != NULL && strncmp(t->name, under, strlen(under)) != 0) return 0;
+    if (is_camera(t->name)) {
+        Shape s = { t->ndim, { 0 } };
+        if (t->ndim > 2) return err_set(err, "%s: tensor '%s' is %s, expected a matrix or a vector", t->file, t->name, st_shape(shape, t));
+        for (int i = 0; i < t->ndim; i++) s.d[i] = t->dim[i];
+        return take(p, without_prefixes(t->name), t, s, err);
+    }
     if (parse(module, &part, t->name) != 0)
-        return err_set(err, "%s: tensor '%s' is not a LoRA's, expected names like X.processor.to_q_lora.down.weight or X.to_q.lora.down.weight",
+        return under != NULL ? 0 : err_set(err, "%s: tensor '%s' is not a LoRA's, expected names like X.processor.to_q_lora.down.weight or X.to_q.lora.down.weight",
                        t->file, json_show(show, t->name));
     if (projection_of(network, module, PROJECTIONS) == NULL)
         return err_set(err, "%s: tensor '%s' changes no attention projection of %s", t->file, json_show(show, t->name), params_source(network));
@@ -125,6 +135,40 @@ static const Weight *part_of(Params *p, const char *module, const char *part)
     char name[NAME_ROOM + 32];
     snprintf(name, sizeof name, "%s.lora.%s.weight", module, part);
     return params_get(p, name);
+}
+
+/* The width of the network's time embedding; 0: it has none. */
+static int64_t time_width(Params *network)
+{
+    const Weight *w = params_get(network, "time_embedding.linear_2.weight");
+    return w == NULL || w->s.nd != 2 ? 0 : w->s.d[0];
+}
+
+static const char *const camera_names[4] = { "class_embedding.linear_1.weight", "class_embedding.linear_1.bias", "class_embedding.linear_2.weight",
+                                             "class_embedding.linear_2.bias" };
+static Shape camera_shape(int i, int64_t W, int64_t D)
+{
+    return i % 2 == 1 ? (Shape){ 1, { W } } : (Shape){ 2, { W, i == 0 ? D : W } };
+}
+
+/* All four are there and fit, or none is: l->camera. */
+static int check_camera(Lora *l, Params *network, Err *err)
+{
+    char found[64], expected[64];
+    const Weight *first = params_get(l->params, camera_names[0]);
+    const int64_t W = time_width(network), D = first == NULL || first->s.nd != 2 ? 0 : first->s.d[1];
+    int count = 0;
+    for (int i = 0; i < 4; i++) count += params_has(l->params, camera_names[i]);
+    if (count == 0) return 0;
+    for (int i = 0; i < 4; i++) {
+        const Weight *w = params_get(l->params, camera_names[i]);
+        const Shape s = camera_shape(i, W, D);
+        if (w == NULL || D < 1 || !shape_equal(w->s, s))
+            return err_set(err, "%s: tensor '%s' is %s, expected %s", params_source(l->params), camera_names[i],
+                           w == NULL ? "absent" : shape_text(found, sizeof found, w->s), shape_text(expected, sizeof expected, s));
+    }
+    l->camera = (int)D;
+    return 0;
 }
 
 /* Are both parts there, and do they fit? Then alpha, if any, goes into up. i is one of them. */
@@ -150,7 +194,7 @@ static int check_module(Params *p, Params *alphas, Params *network, int i, Err *
 static int check_all(Params *p, Params *alphas, Params *network, Err *err)
 {
     for (int i = 0; i < params_count(p); i++)
-        if (check_module(p, alphas, network, i, err) != 0) return -1;
+        if (!is_camera(params_at(p, i)->name) && check_module(p, alphas, network, i, err) != 0) return -1;
     for (int i = 0; i < params_count(alphas); i++) {
         const char *module = params_at(alphas, i)->name;
         if (part_of(p, module, "up") == NULL) return err_set(err, "%s: '%s' has an alpha and nothing else", params_source(p), module);
@@ -158,19 +202,26 @@ static int check_all(Params *p, Params *alphas, Params *network, Err *err)
     return params_count(p) > 0 ? 0 : err_set(err, "%s: holds no tensor, expected those of a LoRA", params_source(p));
 }
 
+int lora_read(Lora *l, const StFile *f, const char *under, Params *network, Err *err)
+{
+    *l = (Lora){ .scale = R(1.0) };
+    Params *alphas = params_new(st_path(f), err);
+    l->params = params_new(st_path(f), err);
+    int status = alphas == NULL || l->params == NULL ? -1 : 0;
+    for (int i = 0; status == 0 && i < st_count(f); i++) status = read_tensor(l->params, alphas, network, st_at(f, i), under, err);
+    if (status == 0) status = check_all(l->params, alphas, network, err);
+    if (status == 0) status = check_camera(l, network, err);
+    params_free(alphas);
+    if (status != 0) lora_close(l);
+    return status;
+}
+
 int lora_open(Lora *l, const char *path, Params *network, Err *err)
 {
-    *l = (Lora){ NULL, R(1.0) };
+    *l = (Lora){ .scale = R(1.0) };
     StFile *f = st_open(path, err);
-    if (f == NULL) return -1;
-    Params *alphas = params_new(path, err);
-    l->params = params_new(path, err);
-    int status = alphas == NULL || l->params == NULL ? -1 : 0;
-    for (int i = 0; status == 0 && i < st_count(f); i++) status = read_tensor(l->params, alphas, network, st_at(f, i), err);
-    if (status == 0) status = check_all(l->params, alphas, network, err);
-    params_free(alphas);
+    const int status = f == NULL ? -1 : lora_read(l, f, NULL, network, err);
     st_close(f);
-    if (status != 0) lora_close(l);
     return status;
 }
 
@@ -218,7 +269,7 @@ static int choose(const char **names, Params *network)
 
 int lora_new(Lora *l, Params *network, int rank, uint64_t seed, Err *err)
 {
-    *l = (Lora){ NULL, R(1.0) };
+    *l = (Lora){ .scale = R(1.0) };
     if (rank < 1) return err_set(err, "LoRA: rank %d, expected 1 or more", rank);
     const char **names = mem_new((size_t)params_count(network) + 1, sizeof *names, "LoRA", err);
     l->params = params_new("LoRA", err);
@@ -229,6 +280,23 @@ int lora_new(Lora *l, Params *network, int rank, uint64_t seed, Err *err)
     mem_free(names);
     if (status != 0) lora_close(l);
     return status;
+}
+
+int lora_add_camera(Lora *l, int D, Params *network, uint64_t seed, Err *err)
+{
+    const int64_t W = time_width(network);
+    BUG_IF(l->camera != 0 || D < 1, "a camera of %d numbers for a LoRA that has one of %d", D, l->camera);
+    if (W == 0) return err_set(err, "%s: has no time embedding that a camera could be added to", params_source(network));
+    for (int i = 0; i < 4; i++) {
+        const double bound = 1 / sqrt((double)(i < 2 ? D : W));
+        const Weight *w = params_need(l->params, camera_names[i], camera_shape(i, W, D), (Init){ INIT_UNIFORM, bound }, err);
+        real *v = w == NULL ? NULL : params_values(l->params, params_count(l->params) - 1, err);
+        if (v == NULL) return -1;
+        const RngAt at = { seed, (uint32_t)i, 2, RNG_INIT };
+        for (size_t k = 0; k < w->n; k++) v[k] = (real)(bound * (2 * rng_uniform_at(at, (uint32_t)k) - 1));
+    }
+    l->camera = D;
+    return 0;
 }
 
 /* ---- writing ---- */
@@ -255,7 +323,8 @@ int lora_save(const char *path, const Lora *l, Err *err)
     for (int i = 0; i < params_count(l->params); i++) {
         char name[NAME_ROOM + 32];
         const Weight *v = params_at(l->params, i);
-        spell(name, v->name);
+        if (is_camera(v->name)) snprintf(name, sizeof name, "%s", v->name);
+        else spell(name, v->name);
         stw_add(w, name, dtype, v->s.nd, v->s.d, v->at);
     }
     const int status = w == NULL ? -1 : stw_write(w, path, err);

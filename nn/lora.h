@@ -9,22 +9,31 @@
  *     M.lora_A.weight (down), M.lora_B.weight (up), also .default.weight          peft
  * with unet., base_model.model. or in. before them, in any order. M.alpha, X.processor.to_q_lora.alpha, or .alpha after a down weight's
  * name: one number, and up is multiplied by alpha / r, rounded once to real. A peft file's alpha stands in its adapter_config.json:
- * there it is for the caller to set scale. Any other name is refused, and so are a module that the network has not or that is not
+ * there it is for the caller to set scale. class_embedding.linear_1.weight (W,D), .bias, class_embedding.linear_2.weight (W,W), .bias are a
+ * camera's projection to the width W of the network's time embedding. Any other name is refused, and so are a module that the network has not or that is not
  * complete, and shapes that do not fit its weight.
  */
 #ifndef SDREF_NN_LORA_H
 #define SDREF_NN_LORA_H
 
 #include "nn/net.h"
+#include "weights/safetensors.h"
 
 /* 0, scale 1, and l is the caller's to close; or -1, and there is nothing to close. The network's parameters must have been checked by
  * its own open or declare function; it is not kept. */
 int lora_open(Lora *l, const char *path, Params *network, Err *err);
+/* The same from an open file, which may be closed then. under: NULL, or of a file of many things only names that begin so are read, and of
+ * these only a LoRA's. */
+int lora_read(Lora *l, const StFile *f, const char *under, Params *network, Err *err);
 
 /* One for every to_q, to_k, to_v, to_out.0 of the network, scale 1: down normal of deviation 1/rank, up 0, as diffusers' LoRALinearLayer,
  * so at first nothing changes. down of module i, in the order of names: RngAt{ seed, i, 1, RNG_INIT }; step 0 belongs to
  * networks and fields. */
 int lora_new(Lora *l, Params *network, int rank, uint64_t seed, Err *err);
+
+/* A camera of D numbers for a new LoRA of a UNet: PyTorch's start of a linear layer, uniform in +-1/sqrt(inputs); parameter i of the four,
+ * weight before bias: RngAt{ seed, i, 2, RNG_INIT }. */
+int lora_add_camera(Lora *l, int D, Params *network, uint64_t seed, Err *err);
 
 /* Values as real (F32 or F64). The scale is not in the file. */
 int  lora_save(const char *path, const Lora *l, Err *err);

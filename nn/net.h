@@ -30,8 +30,9 @@ typedef struct NetTap {
 } NetTap;
 
 /* Low-rank changes of projections: y = W x + b + scale * up (down x), for every module M that has M.lora.down.weight (r,in) and
- * M.lora.up.weight (out,r) here. */
-typedef struct Lora { Params *params; real scale; } Lora;
+ * M.lora.up.weight (out,r) here. camera: width of a vector whose projection by class_embedding.linear_1, linear_2 here is added to a UNet's
+ * time embedding [VSD23]; 0: none. */
+typedef struct Lora { Params *params; real scale; int camera; } Lora;
 
 enum { NET_DEPTH = 16, NET_PATH = 256 };
 typedef struct Net {

@@ -76,6 +76,14 @@ static int check_labels(Net *n, const UNetConfig *u, const Tensor *x, int64_t B)
     return 0;
 }
 
+static int check_camera(Net *n, const Tensor *camera, int64_t B)
+{
+    if (camera == NULL) return 0;
+    if (n->lora == NULL || n->lora->camera == 0)
+        return err_set(n->err, "%s: input 'camera' is there, expected none without a LoRA that has one", params_source(n->params));
+    return check(n, "camera", camera, (Shape){ 2, { B, n->lora->camera } }, "");
+}
+
 static int check_added(Net *n, const UNetConfig *u, const UNetInput *in, int64_t B)
 {
     const Shape any = { 2, { B, 0 } }, text = { 2, { B, u->text_width } }, hid = { 2, { B, u->hid_width } };
@@ -106,7 +114,7 @@ static int check_inputs(Net *n, const UNetConfig *u, const UNetInput *in)
     if (in->timestep_cond != NULL && u->time_cond == 0)
         return err_set(n->err, "%s: input 'timestep_cond' is there, expected none (time_cond_proj_dim is null)", params_source(n->params));
     if (in->timestep_cond != NULL && check(n, "timestep_cond", in->timestep_cond, cond, "") != 0) return -1;
-    if (check_labels(n, u, in->class_labels, B) != 0) return -1;
+    if (check_labels(n, u, in->class_labels, B) != 0 || check_camera(n, in->camera, B) != 0) return -1;
     return check_added(n, u, in, B);
 }
 

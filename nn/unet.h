@@ -20,6 +20,7 @@ typedef struct UNetInput {                /* B images of H x W; tensors that the
     Tensor *time_ids;                     /* (B, 6)  text_time */
     Tensor *image_embeds;                 /* (B, D)  image kinds of addition_embed_type and encoder_hid_dim_type */
     Tensor *timestep_cond;                /* (B, D)  time_cond_proj_dim */
+    Tensor *camera;                       /* (B, D)  of a LoRA with a camera; NULL: nothing is added */
 } UNetInput;
 
 /* config.json and weights of a folder, checked against each other on a tape of shapes: missing, misshapen and unknown tensors are

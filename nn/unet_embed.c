@@ -1,6 +1,7 @@
 /* unet_embed.c -- time, class and added conditions as one vector; the text as blocks see it
  *
- *     emb = time_embedding(time_proj(t)) (+ or beside) class_embedding(labels) + add_embedding(...), then time_embed_act
+ *     emb = time_embedding(time_proj(t)) (+ or beside) class_embedding(labels) + class_embedding(camera) + add_embedding(...),
+ *     then time_embed_act
  * Times become numbers outside the tape: nothing asks for a gradient there. Layer norms have eps 1e-5.
  */
 #include "nn/unet_embed.h"
@@ -199,6 +200,16 @@ static Tensor *add_embedding(Net *n, const UNetConfig *u, const UNetInput *in)
     }
 }
 
+/* (B, time_width): SiLU between two layers that belong to the LoRA, so that the network's own file stays as it is. */
+static Tensor *camera_embedding(Net *n, const UNetConfig *u, Tensor *camera)
+{
+    Params *own = n->params;
+    n->params = n->lora->params;
+    Tensor *y = nn_mlp(n, "class_embedding", camera, u->time_width, u->time_width, ACT_SILU);
+    n->params = own;
+    return y;
+}
+
 Tensor *unet_embedding(Net *n, const UNetConfig *u, const UNetInput *in)
 {
     Tensor *x = time_proj(n, u, in->timestep, (int)in->sample->s.d[0]);
@@ -206,6 +217,10 @@ Tensor *unet_embedding(Net *n, const UNetConfig *u, const UNetInput *in)
     if (u->class_kind != CLASS_NONE) {
         Tensor *class = class_embedding(n, u, in->class_labels);
         emb = u->class_concat ? op_concat_rows(n->tape, emb, class, "class") : op_add(n->tape, emb, class, "class");
+    }
+    if (in->camera != NULL) {
+        Tensor *camera = camera_embedding(n, u, in->camera);
+        emb = op_add(n->tape, emb, camera, "camera");
     }
     if (u->add != ADD_NONE) {
         Tensor *added = add_embedding(n, u, in);

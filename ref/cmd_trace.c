@@ -85,10 +85,9 @@ static int trace_step(Record *r, const Options *o, const Schedule *S, const Deno
     const int side = opt_int(o, "resolution"), t = opt_int(o, "t");
     const size_t n = 3 * (size_t)side * (size_t)side;
     const Shape shape = { 4, { 1, 3, side, side } };
-    const Trace trace = { record_put, r };
-    TimeWeight weight;
+    const Trace trace = { .put = record_put, .self = r };
     real *x0 = arena_real(r->arena, n, "x0"), *noise = arena_real(r->arena, n, "noise"), *grad = arena_real(r->arena, n, "grad");
-    if (err->set || weight_parse(&weight, weights[opt_choice(o, "weight")], err) != 0) return -1;
+    if (err->set) return -1;
     if (world_truth(x0, NULL, object, colour, view, side, side, err) != 0) return -1;
     for (size_t i = 0; i < n; i++) x0[i] = r_fma(R(2.0), x0[i], R(-1.0));
     if (draw_noise(noise, n, o, err) != 0) return -1;
@@ -101,8 +100,13 @@ static int trace_step(Record *r, const Options *o, const Schedule *S, const Deno
     record_number(r, "guidance", opt_double(o, "guidance"));
     record_number(r, "seed", (double)opt_uint64(o, "seed"));
     if (record_put(r, "in.x0", x0, shape, err) != 0 || record_put(r, "in.noise", noise, shape, err) != 0) return -1;
-    const Estimate k = { S, D, *view, r->arena, &trace, err };
-    return sds_grad(grad, x0, noise, t, opt_real(o, "guidance"), weight, &k);
+    Arena *arena = arena_new(err);                             /* the record keeps its copies in its own */
+    if (arena == NULL) return -1;
+    const Estimate k = { .S = S, .D = D, .view = *view, .arena = arena, .trace = &trace, .err = err };
+    const Step p = { .t = t, .weight = (TimeWeight)opt_choice(o, "weight"), .guidance = opt_real(o, "guidance"), .noise = noise };
+    const int status = sds_grad(grad, x0, &p, &k);
+    arena_free(arena);
+    return status;
 }
 
 static int trace_estimator(Record *r, const Options *o, Err *err)

@@ -100,8 +100,9 @@ static int one_view(Distill *d, int j, StepLog *log, real *grad_square)
     int status = noise == NULL || grad == NULL ? -1 : 0;
     if (status == 0) {
         rng_normal(noise, (RngAt){ c->seed, view, step, RNG_NOISE }, x0->n);
-        const Estimate k = { d->S, d->D, *at, arena, NULL, d->err };
-        status = sds_grad(grad, x0->v, noise, t, c->guidance, c->weight, &k);
+        const Estimate k = { .S = d->S, .D = d->D, .view = *at, .arena = arena, .err = d->err };
+        const Step p = { .t = t, .weight = c->weight, .guidance = c->guidance, .noise = noise };
+        status = sds_grad(grad, x0->v, &p, &k);
     }
     if (status == 0) status = check_finite(grad, x0->n, "the estimator's gradient", d->step, d->err);
 

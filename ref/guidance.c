@@ -1,4 +1,4 @@
-/* guidance.c -- the one form of classifier-free guidance, and the weights w(t)
+/* guidance.c -- the one form of classifier-free guidance, the weights w(t), and what estimators say
  *
  *     e = e_uncond + s (e_cond - e_uncond)                                        [CFG22], diffusers' form
  *
@@ -6,24 +6,21 @@
  * scales are converted at the command line, never here.
  */
 #include "ref/estimator.h"
+#include "tensor/mem.h"
+#include "tensor/sum.h"
 
+#include <stdio.h>
 #include <string.h>
 
 size_t estimate_n(const Estimate *k) { return (size_t)k->D->channels * (size_t)k->D->h * (size_t)k->D->w; }
 
 Shape estimate_shape(const Estimate *k) { return (Shape){ 4, { 1, k->D->channels, k->D->h, k->D->w } }; }
 
-static const char *const weight_names[] = { "sds", "uniform", "fantasia3d", "sigma/alpha" };
+real *estimate_new(const Estimate *k, const char *what) { return arena_real(k->arena, estimate_n(k), what); }
 
-int weight_parse(TimeWeight *weight, const char *name, Err *err)
-{
-    for (int i = 0; i < 4; i++)
-        if (strcmp(name, weight_names[i]) == 0) {
-            *weight = (TimeWeight)i;
-            return 0;
-        }
-    return err_set(err, "weight: found '%s', expected sds, uniform, fantasia3d or sigma/alpha", name);
-}
+int estimate_say(const Estimate *k, const char *name, real *v) { return trace_put(k->trace, name, v, estimate_shape(k), k->err); }
+
+int estimate_say_number(const Estimate *k, const char *name, real *v) { return trace_put(k->trace, name, v, (Shape){ 1, { 1 } }, k->err); }
 
 real weight_at(TimeWeight weight, const Schedule *S, int t)
 {
@@ -38,26 +35,94 @@ real weight_at(TimeWeight weight, const Schedule *S, int t)
     return 0;
 }
 
-static int predict(real *eps, const char *name, const real *xt, int t, CondKind kind, const Estimate *k)
+static int predict(real *eps, const char *name, const real *xt, int t, const Cond *cond, const Estimate *k)
 {
-    const Cond cond = { kind, k->view };
-    if (k->D->predict(k->D->self, eps, xt, t, &cond, k->err) != 0) return -1;
-    return trace_put(k->trace, name, eps, estimate_shape(k), k->err);
+    const int given = trace_give(k->trace, name, eps, estimate_n(k), k->err);
+    if (given < 0) return -1;
+    if (!given && k->D->predict(k->D->self, eps, xt, t, cond, k->err) != 0) return -1;
+    return estimate_say(k, name, eps);
 }
 
-int guided_eps(real *eps, const real *xt, int t, real guidance, const Estimate *k)
+int predicted_eps(real *eps, const char *name, const real *xt, int t, CondKind kind, const Estimate *k)
+{
+    return predict(eps, name, xt, t, &(Cond){ kind, k->view }, k);
+}
+
+/* "inv.3.eps" and "cond": "inv.3.eps.cond"; of the estimator's one guided prediction, eps_cfg: "eps_cond" */
+enum { NAME_ROOM = 48 };
+static void part_name(char out[NAME_ROOM], const char *name, const char *part)
+{
+    if (strcmp(name, "eps_cfg") == 0) snprintf(out, NAME_ROOM, "eps_%s", part);
+    else snprintf(out, NAME_ROOM, "%s.%s", name, part);
+}
+
+/* e <- e + s w_i perp_i for each negative, e being classifier-free guidance already. Inner products over all of the image. */
+static int perp_neg(real *eps, const char *name, const real *ec, const real *eu, const real *xt, int t, real guidance, const Estimate *k)
 {
     const size_t n = estimate_n(k);
-    if (guidance == R(1.0)) {
-        if (predict(eps, "eps_cond", xt, t, COND_TEXT, k) != 0) return -1;
-        return trace_put(k->trace, "eps_cfg", eps, estimate_shape(k), k->err);
+    const PerpNeg *neg = k->perp_neg;
+    char part[NAME_ROOM], part_i[NAME_ROOM + 8];
+    real *d = estimate_new(k, "d"), *en = estimate_new(k, "eps_negative"), *perp = estimate_new(k, "perp");
+    if (k->err->set) return -1;
+    for (size_t i = 0; i < n; i++) d[i] = ec[i] - eu[i];
+    const real square = r_max(sumsq16(d, n), R(1e-6));
+    part_name(part, name, "negative");
+    for (int j = 0; j < neg->count; j++) {
+        snprintf(part_i, sizeof part_i, j == 0 ? "%s" : "%s.%d", part, j);
+        if (predict(en, part_i, xt, t, &neg->negative[j], k) != 0) return -1;
+        for (size_t i = 0; i < n; i++) en[i] -= eu[i];
+        const real along = dot16(en, d, n) / square;
+        for (size_t i = 0; i < n; i++) perp[i] = r_fma(-along, d[i], en[i]);
+        snprintf(part_i, sizeof part_i, j == 0 ? "perp" : "perp.%d", j);
+        if (strcmp(name, "eps_cfg") == 0 && estimate_say(k, part_i, perp) != 0) return -1;
+        const real pull = guidance * neg->w[j];
+        for (size_t i = 0; i < n; i++) eps[i] = r_fma(pull, perp[i], eps[i]);
     }
+    return 0;
+}
 
-    real *ec = arena_real(k->arena, n, "eps_cond");
-    real *eu = arena_real(k->arena, n, "eps_uncond");
-    if (ec == NULL || eu == NULL) return err_set(k->err, "guidance: out of memory");
-    if (predict(ec, "eps_cond", xt, t, COND_TEXT, k) != 0) return -1;
-    if (predict(eu, "eps_uncond", xt, t, COND_NULL, k) != 0) return -1;
+static int guided(real *eps, const char *name, const real *xt, int t, real guidance, CondKind away, const Estimate *k)
+{
+    const size_t n = estimate_n(k);
+    const size_t mark = arena_mark(k->arena);
+    char cond[NAME_ROOM], other[NAME_ROOM];
+    part_name(cond, name, "cond");
+    part_name(other, name, away == COND_NULL ? "uncond" : "negative");
+    const int perpendicular = k->perp_neg != NULL && away == COND_NULL;
+    const int whole = (guidance == R(1.0) && !perpendicular) || (trace_gives(k->trace) && !trace_has(k->trace, cond));
+    if (whole) {
+        if (strcmp(name, "eps_cfg") != 0) return predicted_eps(eps, name, xt, t, COND_TEXT, k);
+        if (predicted_eps(eps, cond, xt, t, COND_TEXT, k) != 0) return -1;
+        return estimate_say(k, name, eps);
+    }
+    real *ec = estimate_new(k, "eps_cond"), *eu = estimate_new(k, "eps_uncond");
+    if (k->err->set) return -1;
+    if (predicted_eps(ec, cond, xt, t, COND_TEXT, k) != 0) return -1;
+    if (predicted_eps(eu, other, xt, t, away, k) != 0) return -1;
     for (size_t i = 0; i < n; i++) eps[i] = r_fma(guidance, ec[i] - eu[i], eu[i]);
-    return trace_put(k->trace, "eps_cfg", eps, estimate_shape(k), k->err);
+    if (perpendicular && perp_neg(eps, name, ec, eu, xt, t, guidance, k) != 0) return -1;
+    arena_rewind(k->arena, mark);
+    return estimate_say(k, name, eps);
+}
+
+int guided_eps(real *eps, const char *name, const real *xt, int t, real guidance, const Estimate *k)
+{
+    return guided(eps, name, xt, t, guidance, COND_NULL, k);
+}
+
+int guided_eps_negative(real *eps, const char *name, const real *xt, int t, real guidance, const Estimate *k)
+{
+    return guided(eps, name, xt, t, guidance, COND_NEGATIVE, k);
+}
+
+int estimate_say_x0_hat(const real *xt, const real *eps, int t, const Estimate *k)
+{
+    const size_t n = estimate_n(k), mark = arena_mark(k->arena);
+    const real at = sched_alpha(k->S, t), st = sched_sigma(k->S, t);
+    real *x0_hat = estimate_new(k, "x0_hat");
+    if (x0_hat == NULL) return -1;
+    for (size_t i = 0; i < n; i++) x0_hat[i] = r_fma(-st, eps[i], xt[i]) / at;
+    const int status = estimate_say(k, "x0_hat", x0_hat);
+    arena_rewind(k->arena, mark);
+    return status;
 }

@@ -171,7 +171,7 @@ static int put_inputs(Record *r, const Draws *d, Err *err)
 static int run(Record *r, Draws *d, const char *out, Err *err)
 {
     Results results = { 0 };
-    const Trace trace = { hear, &results };
+    const Trace trace = { .put = hear, .self = &results };
     d->in.at = d->at;
     if ((d->c->inputs == NULL ? draw_all(d, err) : read_all(d, err)) != 0) return -1;
     if (d->c->grad == TRACE_GRAD_ALL && params_want_gradient(d->m->params, NULL, err) != 0) return -1;

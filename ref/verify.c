@@ -1,4 +1,5 @@
 /* verify.c -- rows, errors, bars and the verdict; the recomputing itself is in verify_render.c, verify_estimator.c, verify_network.c */
+#include "ref/estimators.h"
 #include "ref/verify_internal.h"
 #include "tensor/mem.h"
 #include "tensor/rng.h"
@@ -131,6 +132,15 @@ static Row *row_for(Check *c, const StTensor *t, Err *err)
     return row;
 }
 
+static int read_levels(double *out, const StTensor *t, Err *err)
+{
+    int64_t *v = mem_new((size_t)t->count, sizeof *v, t->name, err);
+    const int status = v == NULL ? -1 : st_read_i64(v, t, err);
+    for (int64_t i = 0; status == 0 && i < t->count; i++) out[i] = (double)v[i];
+    mem_free(v);
+    return status;
+}
+
 static int put_compared(Check *c, const StTensor *t, real *v, Shape s, Err *err)
 {
     const size_t n = shape_count(s);
@@ -139,7 +149,7 @@ static int put_compared(Check *c, const StTensor *t, real *v, Shape s, Err *err)
     Row *row = row_for(c, t, err);
     if (row == NULL) return -1;
     row->gradient = word->family == FAMILY_GRADIENT;
-    if (!st_dtype_is_float(t->dtype) || bar_for(&row->bar, row->dtype, word->family) != 0)
+    if ((!st_dtype_is_float(t->dtype) && word->family != FAMILY_LEVELS) || bar_for(&row->bar, row->dtype, word->family) != 0)
         return err_set(err, "%s: tensor '%s' is %s; expected F64, F32, F16 or BF16", st_path(c->file), t->name, st_dtype_name(t->dtype));
     if (c->pass != PASS_ACCUMULATED && row->seen != row->calls) return 0;      /* not yet the output that the file has */
     row->misfit = (size_t)t->count != n;
@@ -149,7 +159,7 @@ static int put_compared(Check *c, const StTensor *t, real *v, Shape s, Err *err)
     }
     double *theirs = mem_new(n, sizeof *theirs, t->name, err);
     if (theirs == NULL) return -1;
-    int status = st_read_f64(theirs, t, err);
+    int status = st_dtype_is_float(t->dtype) ? st_read_f64(theirs, t, err) : read_levels(theirs, t, err);
     if (status == 0) status = compare(c, row, word, theirs, v, n, err);
     for (size_t i = 0; status == 0 && i < n && c->pass != PASS_ACCUMULATED; i++) v[i] = (real)theirs[i];
     mem_free(theirs);
@@ -176,6 +186,12 @@ int check_put(void *self, const char *name, real *v, Shape s, Err *err)
     const int replaced = known != NULL && known->kind == ROW_CHECKED && known->seen == known->calls;
     const double unit = unit_of(c->report->dtype);
     return jitter(v, n, strstr(name, "time_proj") != NULL && !replaced ? fmax(unit, 1e-6) : unit, c->heard, err);
+}
+
+int check_heard(const Check *c, const char *name)
+{
+    const Row *row = row_find(c->report, name);
+    return row != NULL && (c->pass == PASS_ACCUMULATED || row->kind == ROW_GIVEN || row->seen > 0);
 }
 
 int check_given(Check *c, const char *name, Err *err)
@@ -214,6 +230,8 @@ real *check_read(const Check *c, const char *name, size_t count, Err *err)
     }
     return v;
 }
+
+int check_meta(const Check *c, const char *key) { return st_meta(c->file, key) != NULL; }
 
 const char *meta_text(const Check *c, const char *key, Err *err)
 {
@@ -308,6 +326,15 @@ static void judge(Report *r, double tolerance)
     r->before = -1;
 }
 
+/* Is it a setting of the file's estimator? */
+static int check_reads(const Check *c, const char *key)
+{
+    const char *name = strcmp(c->trace, "estimator") == 0 ? st_meta(c->file, "estimator") : NULL;
+    const Estimator *e = name == NULL ? NULL : estimator_find(name);
+    if (e == NULL) return name != NULL && step_key_find(key) != NULL;       /* perp_neg, which is no estimator */
+    return estimator_reads(e, key);
+}
+
 /* What the file says that nobody asked about. */
 static int strangers(Check *c, Err *err)
 {
@@ -315,7 +342,7 @@ static int strangers(Check *c, Err *err)
     for (int i = 0; i < st_meta_count(c->file); i++) {
         const char *key, *value;
         st_meta_at(&key, &value, c->file, i);
-        if (vocabulary_find(c->trace, WORD_META, key) != NULL) continue;
+        if (vocabulary_find(c->trace, WORD_META, key) != NULL || check_reads(c, key)) continue;
         snprintf(text, sizeof text, "metadata '%.100s' is unknown and was not used", json_show(show, key));
         note(c->report, text);
     }

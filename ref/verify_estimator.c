@@ -1,107 +1,51 @@
-/* verify_estimator.c -- traces of kind estimator: one step; its predictions by the network that the file names, or taken from the file */
-#include "nn/model.h"
-#include "ref/estimator.h"
+/* verify_estimator.c -- traces of kind estimator: one step; its predictions by the network that the file names (verify_denoiser.h), or taken
+ * from the file
+ */
+#include "ref/estimators.h"
+#include "ref/phi.h"
+#include "ref/verify_denoiser.h"
 #include "ref/verify_internal.h"
+#include "sampler/invert.h"
+#include "sampler/step.h"
 #include "tensor/mem.h"
 #include "tensor/sum.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* A denoiser that answers with what the file says was predicted. */
-typedef struct Recorded { Check *check; size_t n; } Recorded;
+/* Who listens to a step. noise: norm of eps*; ode_steps: of dsd, else 0. */
+typedef struct Scaled { Check *check; const Schedule *S; int ode_steps; double noise; } Scaled;
 
-static int recorded_predict(void *self, real *eps, const real *xt, int t, const Cond *cond, Err *err)
+/* ---- predictions: by the file's network, or the file's own ---- */
+
+static int recorded_give(void *self, const char *name, real *v, size_t n, Err *err)
 {
-    const Recorded *r = self;
-    const char *name = cond->kind == COND_TEXT ? "eps_cond" : "eps_uncond";
-    (void)xt;
-    (void)t;
-    real *v = check_read(r->check, name, r->n, err);
-    if (v == NULL) return -1;
-    memcpy(eps, v, r->n * sizeof(real));
-    mem_free(v);
-    return check_given(r->check, name, err);
+    Check *c = ((Scaled *)self)->check;
+    real *found = check_read(c, name, n, err);
+    if (found == NULL) return -1;
+    memcpy(v, found, n * sizeof *v);
+    mem_free(found);
+    return check_given(c, name, err);
 }
 
-/* A denoiser that asks the network, with the file's embeddings. */
-typedef struct Asked { Check *check; Model m; Tape *tape; Err err; int C, h, w; } Asked;
-
-static Tensor *embedding(Asked *a, CondKind kind, Err *err)
-{
-    static const char *const names[] = { [COND_TEXT] = "in.embed.cond", [COND_NULL] = "in.embed.uncond", [COND_NEGATIVE] = "in.embed.negative" };
-    char shape[ST_SHAPE_ROOM];
-    const StTensor *t = st_find(a->check->file, names[kind]);
-    real *v = check_read(a->check, names[kind], 0, err);
-    if (v == NULL) return NULL;
-    Tensor *e = t->ndim != 3 ? NULL : tensor_new(a->tape, (Shape){ 3, { t->dim[0], t->dim[1], t->dim[2] } }, 0, names[kind]);
-    if (e != NULL) memcpy(e->v, v, e->n * sizeof *v);
-    else err_set(err, "%s: tensor '%s' is %s, expected (1,L,E)", st_path(a->check->file), names[kind], st_shape(shape, t));
-    mem_free(v);
-    return e;
-}
-
-static int asked_predict(void *self, real *eps, const real *xt, int t, const Cond *cond, Err *err)
-{
-    Asked *a = self;
-    const double timestep = t;
-    const size_t mark = tape_mark(a->tape);
-    Net n;
-    net_begin(&n, a->tape, a->m.params, &a->err);
-    UNetInput in = { .sample = tensor_new(a->tape, (Shape){ 4, { 1, a->C, a->h, a->w } }, 0, "x_t"), .timestep = &timestep };
-    if (in.sample != NULL) memcpy(in.sample->v, xt, in.sample->n * sizeof *xt);
-    if (a->m.unet->config.uses_text) {
-        in.encoder_hidden_states = embedding(a, cond->kind, err);
-        if (in.encoder_hidden_states == NULL) return -1;
-    }
-    const Tensor *y = unet_forward(&n, a->m.unet, &in);
-    if (y == NULL) return err_set(err, "%s: %s", st_path(a->check->file), a->err.msg);
-    memcpy(eps, y->v, in.sample->n * sizeof *eps);
-    tape_rewind(a->tape, mark);
-    return 0;
-}
-
-/* The network of the file: 0 when it names none. */
-static int ask(Asked *a, Check *c, const StTensor *x, Err *err)
-{
-    char folder[1024];
-    *a = (Asked){ .check = c, .C = (int)x->dim[1], .h = (int)x->dim[2], .w = (int)x->dim[3] };
-    if (st_meta(c->file, "network") == NULL) return 0;
-    if (check_network(folder, sizeof folder, c, err) != 0 || model_open(&a->m, folder, err) != 0) return -1;
-    if (a->m.kind != MODEL_UNET || a->m.unet->config.in_channels != a->C || a->m.unet->config.out_channels < a->C)
-        return err_set(err, "%s: expected a UNet that takes and gives the %d channels of in.x0", folder, a->C);
-    a->tape = tape_new(&a->err);
-    if (a->tape == NULL) return err_set(err, "%s", a->err.msg);
-    tape_recording(a->tape, 0);
-    return 1;
-}
-
-static void ask_end(Asked *a)
-{
-    tape_free(a->tape);
-    model_close(&a->m);
-}
+static int recorded_has(void *self, const char *name) { return check_has(((Scaled *)self)->check, name); }
 
 static Schedule *read_schedule(const Check *c, Err *err)
 {
-    const ScheduleConfig sd = schedule_config_sd();
+    ScheduleConfig sd = schedule_config_sd();
+    const char *prediction = st_meta(c->file, "prediction_type");
     const StTensor *t = st_find(c->file, "in.alphas_cumprod");
+    Err why = { 0 };
+    if (prediction != NULL && prediction_parse(&sd.prediction_type, prediction, &why) != 0) {
+        err_set(err, "%s: metadata %s", st_path(c->file), why.msg);
+        return NULL;
+    }
     if (t == NULL) return schedule_new(&sd, err);
     double *abar = mem_new((size_t)t->count, sizeof *abar, "in.alphas_cumprod", err);
     Schedule *S = NULL;
     if (abar != NULL && st_read_f64(abar, t, err) == 0) S = schedule_from_abar(&sd, abar, (int)t->count, err);
     mem_free(abar);
     return S;
-}
-
-static real norm_of(const Check *c, const char *name, size_t n, Err *err)
-{
-    if (!check_has(c, name)) return 0;
-    real *v = check_read(c, name, n, err);
-    if (v == NULL) return 0;
-    const real norm = r_sqrt(sumsq16(v, n));
-    mem_free(v);
-    return norm;
 }
 
 static int same_but_for_spaces(const char *a, const char *b)
@@ -116,66 +60,189 @@ static int same_but_for_spaces(const char *a, const char *b)
     }
 }
 
-typedef struct Sds { int t; real guidance; TimeWeight weight; } Sds;
+/* ---- the step ---- */
 
-static int read_sds(Sds *p, const Check *c, const Schedule *S, Err *err)
+static int read_cfg(const Check *c, const char *name, Err *err)
 {
-    double guidance;
-    const char *weight = meta_text(c, "weight", err), *name = meta_text(c, "estimator", err), *cfg = st_meta(c->file, "cfg");
-    if (weight == NULL || name == NULL) return -1;
-    if (strcmp(name, "sds") != 0)
-        return err_set(err, "%s: metadata 'estimator' is '%.40s', expected sds (others follow in a later version)", st_path(c->file), name);
-    if (cfg != NULL && !same_but_for_spaces(cfg, "uncond+scale*(cond-uncond)"))
-        return err_set(err, "%s: metadata 'cfg' is '%.60s', expected uncond+scale*(cond-uncond); for cond+scale*(cond-uncond) add 1 to guidance",
-                       st_path(c->file), cfg);
-    if (meta_number(&guidance, c, "guidance", err) != 0 || meta_whole(&p->t, c, "t", 0, S->T - 1, err) != 0) return -1;
-    p->guidance = (real)guidance;
-    return weight_parse(&p->weight, weight, err);
+    const char *cfg = st_meta(c->file, "cfg"), *base = strcmp(name, "ism") == 0 ? "negative" : "uncond";
+    char want[64];
+    snprintf(want, sizeof want, "%s+scale*(cond-%s)", base, base);
+    if (cfg == NULL || same_but_for_spaces(cfg, want)) return 0;
+    return err_set(err, "%s: metadata 'cfg' is '%.60s', expected %s; for cond+scale*(cond-%s) add 1 to guidance", st_path(c->file), cfg, want, base);
 }
 
-/* c |p| of vocabulary.h: p the largest of the predictions and the noise, c the factor it enters with. */
-static void set_scales(Check *c, const Sds *p, const Schedule *S, size_t n, Err *err)
+static int read_step(Step *p, const Estimator *e, const Check *c, Err *err)
 {
-    const double cond = (double)norm_of(c, "eps_cond", n, err), uncond = (double)norm_of(c, "eps_uncond", n, err);
-    const double noise = (double)norm_of(c, "in.noise", n, err), s = fabs((double)p->guidance);
-    const double largest = fmax(cond, uncond), w = (double)weight_at(p->weight, S, p->t), r = (double)sched_r(S, p->t);
-    c->scale[COMBINES_GUIDANCE] = s * largest;
-    c->scale[COMBINES_WEIGHT] = w * fmax(s * largest, noise);
-    c->scale[COMBINES_RATIO] = r * s * largest;
+    const StepKey *key;
+    for (int i = 0; (key = estimator_key(e, i)) != NULL; i++) {
+        const char *text = st_meta(c->file, key->name);
+        Err why = { 0 };
+        if (text == NULL) text = key->standard;
+        if (text == NULL && meta_text(c, key->name, err) == NULL) return -1;
+        if (step_key_set(p, key, text, &why) != 0) return err_set(err, "%s: metadata '%s' %s", st_path(c->file), key->name, why.msg);
+    }
+    return 0;
+}
+
+/* The largest norm among the file's tensors whose names begin so; with_parts: or that are a prediction of a move. */
+static double largest(const Check *c, const char *begins, int with_parts, Err *err)
+{
+    double top = 0;
+    for (int i = 0; i < st_count(c->file); i++) {
+        const StTensor *t = st_at(c->file, i);
+        const char *dot = strrchr(t->name, '.');
+        const int part = with_parts && dot != NULL && strcmp(dot, ".eps") == 0;
+        if ((strncmp(t->name, begins, strlen(begins)) != 0 && !part) || t->count == 0) continue;
+        real *v = check_read(c, t->name, (size_t)t->count, err);
+        if (v == NULL) return 0;
+        top = fmax(top, (double)r_sqrt(sumsq16(v, (size_t)t->count)));
+        mem_free(v);
+    }
+    return top;
+}
+
+/* c |p| of vocabulary.h: p the largest prediction or noise, c the factor it enters with. Predictions that are guided already, which a file
+ * may have without their parts, enter as they are. */
+static void set_scales(Check *c, const Step *p, const Estimator *e, const Schedule *S, Err *err)
+{
+    const double s = fmax(fabs((double)p->guidance), estimator_reads(e, "w1") ? fmax(fabs((double)p->w1), fabs((double)p->w2)) : 0);
+    const double plain = fmax(largest(c, "eps_cond", 0, err), fmax(largest(c, "eps_uncond", 0, err), largest(c, "eps_negative", 0, err)));
+    const double noise = fmax(largest(c, "in.noise", 0, err), largest(c, "in.eps_star", 0, err)), any = fmax(largest(c, "eps_", 1, err), noise);
+    const double guided = fmax(s * plain, any), r = (double)sched_r(S, p->t), phi = fabs(largest(c, "phi", 0, err));
+    const double w = estimator_reads(e, "weight") ? (double)weight_at(p->weight, S, p->t) : r;
+    c->scale[COMBINES_PREDICTION] = any;
+    c->scale[COMBINES_GUIDANCE] = s * plain;
+    c->scale[COMBINES_WEIGHT] = w * guided;
+    c->scale[COMBINES_RATIO] = r * guided;
+    c->scale[COMBINES_PHI] = phi * noise;
+}
+
+/* Predictions at x_t that the file has, though the estimator did not need them here (their factor is 0). */
+static int leftovers(Check *c, const Step *p, size_t n, const Estimate *k, Err *err)
+{
+    static const struct { const char *name; CondKind kind; } which[] = { { "eps_uncond", COND_NULL }, { "eps_negative", COND_NEGATIVE } };
+    int status = 0;
+    real *xt = check_has(c, "x_t") ? check_read(c, "x_t", n, err) : NULL;
+    real *eps = xt == NULL ? NULL : estimate_new(k, "eps");
+    for (int i = 0; i < 2 && eps != NULL && status == 0; i++)
+        if (check_has(c, which[i].name) && !check_heard(c, which[i].name)) status = predicted_eps(eps, which[i].name, xt, p->t, which[i].kind, k);
+    mem_free(xt);
+    return err->set ? -1 : status;
+}
+
+/* Each grad.K of dsd_star has its own scale: r of the level it steps to. */
+static int scaled_put(void *self, const char *name, real *v, Shape shape, Err *err)
+{
+    Scaled *a = self;
+    int step, grid[1001];
+    if (a->ode_steps > 0 && sscanf(name, "grad.%d", &step) == 1) {
+        ode_grid_dsd(grid, a->ode_steps, a->S->T);
+        a->check->scale[COMBINES_STEP] = (double)sched_r(a->S, grid[step + 1]) * a->noise;
+    }
+    return check_put(a->check, name, v, shape, err);
+}
+
+static int read_phi(PhiSource *source, real **depth, const Check *c, size_t pixels, Err *err)
+{
+    static const char *const kinds[] = { "none", "quadratic", "pearson_depth" };
+    const char *name = meta_text(c, "phi", err);
+    if (name == NULL) return -1;
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(name, kinds[i]) != 0) continue;
+        source->kind = (PhiKind)i;
+        if (source->kind != PHI_PEARSON_DEPTH) return 0;
+        *depth = check_read(c, "in.depth", pixels, err);
+        source->depth = *depth;
+        return *depth == NULL ? -1 : 0;
+    }
+    return err_set(err, "%s: metadata 'phi' is '%.40s', expected none, quadratic or pearson_depth", st_path(c->file), name);
+}
+
+/* Perp-Neg alone: x_t, and the guided prediction there as `grad`. */
+static int perp_neg_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
+{
+    real *xt = estimate_new(k, "x_t");
+    if (xt == NULL) return -1;
+    diffuse(xt, x0, p->noise, k->S, p->t, estimate_n(k));
+    if (estimate_say(k, "x_t", xt) != 0 || guided_eps(grad, "eps_cfg", xt, p->t, p->guidance, k) != 0) return -1;
+    return estimate_say(k, "grad", grad);
+}
+
+static const Estimator perp_neg = { .name = "perp_neg", .keys = "t guidance", .noise = "in.noise", .grad = perp_neg_grad };
+
+static const Estimator *read_estimator(const Check *c, Err *err)
+{
+    const char *name = meta_text(c, "estimator", err);
+    const Estimator *e = name == NULL ? NULL : strcmp(name, perp_neg.name) == 0 ? &perp_neg : estimator_find(name);
+    if (name != NULL && e == NULL)
+        err_set(err, "%s: metadata 'estimator' is '%.40s', expected one that `sdref estimators` lists, or perp_neg", st_path(c->file), name);
+    return e == NULL || read_cfg(c, name, err) != 0 ? NULL : e;
+}
+
+/* What a step is made of besides its settings. */
+typedef struct Given { real *x0, *noise, *depth; PhiSource source; Phi phi; PerpNeg perp; } Given;
+
+static int read_given(Given *g, Step *p, Estimate *k, const Estimator *e, const Check *c, const StTensor *x, Err *err)
+{
+    char shape[ST_SHAPE_ROOM];
+    double w_neg;
+    if (x != NULL && (x->ndim != 4 || x->dim[0] != 1 || x->count == 0))
+        return err_set(err, "%s: tensor 'in.x0' is %s, expected (1,C,H,W)", st_path(c->file), st_shape(shape, x));
+    g->x0 = check_read(c, "in.x0", 0, err);
+    g->noise = g->x0 == NULL ? NULL : check_read(c, e->noise, (size_t)x->count * (size_t)(p->sdi_form == SDI_OFFICIAL ? p->inversion_steps : 1), err);
+    if (g->noise == NULL) return -1;
+    p->noise = g->noise;
+    if (strcmp(e->name, "ssd") == 0) {
+        g->source = (PhiSource){ .channels = (int)x->dim[1], .pixels = (size_t)(x->dim[2] * x->dim[3]) };
+        if (read_phi(&g->source, &g->depth, c, g->source.pixels, err) != 0) return -1;
+        g->phi = phi_of(&g->source);
+        k->phi = &g->phi;
+    }
+    if (e != &perp_neg) return 0;
+    if (meta_number(&w_neg, c, "w_neg", err) != 0) return -1;
+    g->perp = (PerpNeg){ .count = 1, .negative = { { .kind = COND_NEGATIVE } }, .w = { (real)w_neg } };
+    k->perp_neg = &g->perp;
+    return 0;
 }
 
 static int one_step(Check *c, const Schedule *S, Arena *arena, Err *err)
 {
-    char shape[ST_SHAPE_ROOM];
     const StTensor *x = st_find(c->file, "in.x0");
-    Sds p;
-    if (read_sds(&p, c, S, err) != 0) return -1;
-    if (x != NULL && (x->ndim != 4 || x->dim[0] != 1 || x->count == 0))
-        return err_set(err, "%s: tensor 'in.x0' is %s, expected (1,C,H,W)", st_path(c->file), st_shape(shape, x));
-    real *x0 = check_read(c, "in.x0", 0, err);
-    const size_t n = x0 == NULL ? 0 : (size_t)x->count;
-    real *noise = x0 == NULL ? NULL : check_read(c, "in.noise", n, err);
-    real *grad = arena_real(arena, n, "grad");
-    int status = noise == NULL || grad == NULL ? -1 : 0;
+    const Estimator *e = read_estimator(c, err);
+    Step p = { 0 };
+    Given given = { 0 };
+    Asked asked = { 0 };
+    AskedLora lora = { 0 };
+    Denoiser D = { 0 }, D_phi = { 0 };
+    Scaled scaled = { .check = c, .S = S };
+    Trace trace = { .put = scaled_put, .self = &scaled };
+    Estimate k = { .S = S, .D = &D, .arena = arena, .trace = &trace, .err = err };
+    if (e == NULL || read_step(&p, e, c, err) != 0) return -1;
+    if (p.t >= S->T) return err_set(err, "%s: metadata 't' is %d, expected less than %d: the schedule's length", st_path(c->file), p.t, S->T);
+    int status = read_given(&given, &p, &k, e, c, x, err);
     if (status == 0) {
-        Recorded recorded = { c, n };
-        Asked asked;
-        const int asks = ask(&asked, c, x, err);
-        Denoiser D = { (int)x->dim[1], (int)x->dim[2], (int)x->dim[3], recorded_predict, &recorded };
-        if (asks > 0) {
-            D.predict = asked_predict;
-            D.self = &asked;
+        const int asks = ask_open(&asked, &D, c, S, x, err);
+        const int learned = asks > 0 && strcmp(e->name, "vsd") == 0;
+        D_phi = D;
+        if (learned && ask_lora(&lora, &D_phi, &asked, err) != 0) err_set(err, "%s: the LoRA of a vsd trace cannot be read", st_path(c->file));
+        k.D_phi = &D_phi;
+        if (asks == 0) {
+            trace.give = recorded_give;
+            trace.has = recorded_has;
         }
-        const Trace trace = { check_put, c };
-        const Estimate k = { .S = S, .D = &D, .arena = arena, .trace = &trace, .err = err };
-        set_scales(c, &p, S, n, err);
-        status = asks < 0 || err->set ? -1 : sds_grad(grad, x0, noise, p.t, p.guidance, p.weight, &k);
-        /* At guidance 1 nobody asks for it. */
-        if (status == 0 && p.guidance == R(1.0) && check_has(c, "eps_uncond")) status = check_given(c, "eps_uncond", err);
-        ask_end(&asked);
+        real *grad = arena_real(arena, (size_t)x->count, "grad");
+        set_scales(c, &p, e, S, err);
+        scaled.noise = largest(c, "in.eps_star", 0, err);
+        scaled.ode_steps = p.ode_steps;
+        status = asks < 0 || err->set ? -1 : e->grad(grad, given.x0, &p, &k);
+        if (status == 0) status = leftovers(c, &p, (size_t)x->count, &k, err);
+        if (status == 0 && learned) status = ask_lora_loss(&lora, given.x0, err);
+        ask_lora_close(&lora);
+        ask_close(&asked);
     }
-    mem_free(x0);
-    mem_free(noise);
+    mem_free(given.x0);
+    mem_free(given.noise);
+    mem_free(given.depth);
     return status;
 }
 

@@ -13,7 +13,7 @@ typedef struct Check {
     Report *report;
     Pass pass;                      /* from the second on results are replaced by the file's own */
     int heard;                      /* results put in this pass */
-    double scale[4];                /* c |p| by Combines */
+    double scale[COMBINES];         /* c |p| by Combines */
 } Check;
 
 /* Trace.put of a Check: compares, and in the local pass puts the file's values in place of ours. */
@@ -21,11 +21,14 @@ int check_put(void *self, const char *name, real *v, Shape s, Err *err);
 /* A result that was taken from the file. */
 int check_given(Check *c, const char *name, Err *err);
 
+int check_heard(const Check *c, const char *name);        /* was it put or given in this pass? */
+
 /* An input or result as real, of `count` values (0: any); mem_free it. NULL with err set; absent is an error. */
 real *check_read(const Check *c, const char *name, size_t count, Err *err);
 int   check_has(const Check *c, const char *name);
 int   meta_number(double *out, const Check *c, const char *key, Err *err);         /* absent or no number: an error */
 int   meta_whole(int *out, const Check *c, const char *key, int lo, int hi, Err *err);
+int   check_meta(const Check *c, const char *key);        /* is there such metadata? */
 const char *meta_text(const Check *c, const char *key, Err *err);                  /* NULL: absent */
 
 /* The folder of the file's network: metadata `network`, relative to the file. */

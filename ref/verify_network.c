@@ -59,7 +59,7 @@ static int run(Check *c, const Model *m, Arena *arena, Err *err)
     NetInput at[INPUTS_MAX];
     NetInputs in = { at, 0 };
     Listener listener = { c, m };
-    const Trace trace = { put, &listener };
+    const Trace trace = { .put = put, .self = &listener };
     if (strcmp(model_kind_name(m->kind), c->trace) != 0)
         return err_set(err, "%s: metadata 'kind' is %s, but its network is of kind %s", st_path(c->file), c->trace, model_kind_name(m->kind));
     for (const char *const *name = network_inputs(m->kind); *name != NULL; name++)

@@ -98,7 +98,7 @@ static Field *read_grid(const Check *c, Err *err)
 
 static int with_field(Check *c, Field *field, Camera *camera, RenderSettings *s, Arena *arena, Err *err)
 {
-    const Trace trace = { check_put, c };
+    const Trace trace = { .put = check_put, .self = c };
     const size_t h = (size_t)camera->h, w = (size_t)camera->w;
     real *jitter = NULL, *ray = arena_real(arena, 3 * h * w, "rays");
     if (ray == NULL) return -1;

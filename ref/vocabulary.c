@@ -1,5 +1,6 @@
 /* vocabulary.c -- the one table of words and the one table of bars */
 #include "ref/vocabulary.h"
+#include "ref/estimators.h"
 
 #include <string.h>
 
@@ -32,27 +33,69 @@ static const Word words[] = {
     { "render", WORD_RESULT, "out.z_variance", "(H,W)", "", 0, FAMILY_RENDER },
     { "render", WORD_RESULT, "out.grad.grid", "(4,Z,Y,X)", "d sum <cotangent, output> / d grid", 0, FAMILY_GRADIENT },
 
-    { "estimator", WORD_META, "estimator", "", "sds", 0, 0 },
-    { "estimator", WORD_META, "t", "", "timestep, 0..999", 0, 0 },
-    { "estimator", WORD_META, "guidance", "", "s of e_uncond + s (e_cond - e_uncond)", 0, 0 },
-    { "estimator", WORD_META, "weight", "", "sds, uniform, fantasia3d or sigma/alpha", 0, 0 },
-    { "estimator", WORD_META, "cfg", "", "uncond + scale*(cond-uncond)", 0, 0 },
+    { "estimator", WORD_META, "estimator", "", "a name that `sdref estimators` lists, or perp_neg", 0, 0 },
+    { "estimator", WORD_META, "cfg", "", "uncond + scale*(cond-uncond); of ism negative + scale*(cond-negative)", 0, 0 },
+    { "estimator", WORD_META, "phi", "", "ssd: none, quadratic or pearson_depth", 0, 0 },
+    { "estimator", WORD_META, "w_neg", "", "perp_neg: weight of the negative prompt, below 0", 0, 0 },
+    { "estimator", WORD_META, "lora_t", "", "vsd: timestep of the LoRA's loss", 0, 0 },
+    { "estimator", WORD_META, "lora_rank", "", "vsd", 0, 0 },
+    { "estimator", WORD_META, "lora_scale", "", "vsd: factor of the LoRA", 0, 0 },
+    { "estimator", WORD_META, "prediction_type", "", "what the network puts out: epsilon (if absent), v_prediction, sample", 0, 0 },
+    { "estimator", WORD_META, "note", "", "for the reader", 0, 0 },
+    { "estimator", WORD_META, "grid", "", "for the reader", 0, 0 },
     { "estimator", WORD_META, "network", "", "folder of the network, relative to the file", 0, 0 },
     { "estimator", WORD_META, "prompt", "", "for the reader", 0, 0 },
     { "estimator", WORD_META, "seed", "", "for the reader", 0, 0 },
     { "estimator", WORD_INPUT, "in.x0", "(1,C,H,W)", "image or latent", 0, 0 },
     { "estimator", WORD_INPUT, "in.noise", "(1,C,H,W)", "eps", 0, 0 },
+    { "estimator", WORD_INPUT, "in.eps_star", "(1,C,H,W)", "dsd, dsd_star: the run's noise", 0, 0 },
+    { "estimator", WORD_INPUT, "in.depth", "(H,W)", "ssd: the render's", 0, 0 },
+    { "estimator", WORD_INPUT, "in.camera", "(1,D)", "vsd: what the LoRA network is told of the camera", 0, 0 },
+    { "estimator", WORD_INPUT, "in.class_embedding.*", "", "vsd: weights of the camera's embedding", 0, 0 },
+    { "estimator", WORD_INPUT, "in.lora_noise", "(1,C,H,W)", "vsd: of the LoRA's loss", 0, 0 },
     { "estimator", WORD_INPUT, "in.alphas_cumprod", "(T)", "the schedule; absent: Stable Diffusion's, made in binary64", 0, 0 },
     { "estimator", WORD_INPUT, "in.embed.cond", "(1,L,E)", "prompt embedding", 0, 0 },
     { "estimator", WORD_INPUT, "in.embed.uncond", "(1,L,E)", "embedding of no prompt", 0, 0 },
     { "estimator", WORD_INPUT, "in.embed.negative", "(1,L,E)", "negative prompt", 0, 0 },
-    { "estimator", WORD_RESULT, "x_t", "(1,C,H,W)", "alpha_t x0 + sigma_t eps", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_INPUT, "in.*", "", "vsd: MODULE.lora.down.weight and MODULE.lora.up.weight", 0, 0 },
+    { "estimator", WORD_RESULT, "grid", "(K)", "levels of an inversion or an ODE, in the order they are visited", 0, FAMILY_LEVELS },
+    { "estimator", WORD_RESULT, "x_start", "(1,C,H,W)", "ism: alpha_0 x0 + sigma_0 noise", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "inv.*", "(1,C,H,W)", "sdi, ism: inv.K.eps, the prediction of move K (.cond, .uncond: its parts); inv.K.x, the state after it", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "fix.*", "(1,C,H,W)", "sdi: fix.K.eps, fixed-point iteration", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "ode.*", "(1,C,H,W)", "dsd: ode.K.eps, ode.K.z likewise", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "kappa_inv", "(1,C,H,W)", "sdi: (x - alpha x0) / sigma at the end of the inversion", COMBINES_PREDICTION, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "kappa", "(1,C,H,W)", "sdi: kappa_inv + H", COMBINES_PREDICTION, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "x_s", "(1,C,H,W)", "ism: at level s", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "eps_s*", "(1,C,H,W)", "ism: prediction at s; cds: guided prediction at s", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "eps_ode*", "(1,C,H,W)", "dsd: guided prediction on the ODE at t_baseline", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "v_t", "(1,C,H,W)", "cds: x0 + r_t eps*", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "v_s", "(1,C,H,W)", "cds: v_t + (r_s - r_t) eps_t", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "x_t", "(1,C,H,W)", "alpha_t x0 + sigma_t noise", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "x_tD", "(1,C,H,W)", "asd, dsd: likewise at t_baseline", 0, FAMILY_ESTIMATOR },
     { "estimator", WORD_RESULT, "eps_cond", "(1,C,H,W)", "prediction with the prompt", 0, FAMILY_ESTIMATOR },
     { "estimator", WORD_RESULT, "eps_uncond", "(1,C,H,W)", "prediction without", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "eps_negative*", "(1,C,H,W)", "prediction with the negative prompt", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "perp*", "(1,C,H,W)", "perp_neg: n - <n,d> / <d,d> d", COMBINES_PREDICTION, FAMILY_ESTIMATOR },
     { "estimator", WORD_RESULT, "eps_cfg", "(1,C,H,W)", "guided prediction", COMBINES_GUIDANCE, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "eps_t*", "(1,C,H,W)", "dsd, cds: guided prediction at t", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "eps_baseline*", "(1,C,H,W)", "asd, dsd: prediction at t_baseline", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "eps_phi", "(1,C,H,W)", "vsd: prediction of the LoRA network", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "delta_C", "(1,C,H,W)", "nfsd: e_cond - e_uncond", COMBINES_PREDICTION, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "delta_D", "(1,C,H,W)", "nfsd: e_uncond, or e_uncond - e_negative", COMBINES_PREDICTION, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "phi", "(1)", "ssd", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "grad_phi", "(1,C,H,W)", "ssd", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "h", "(1,C,H,W)", "ssd: eps phi - sigma_t grad_phi", COMBINES_PHI, FAMILY_ESTIMATOR },
     { "estimator", WORD_RESULT, "w", "(1)", "weight w(t)", 0, FAMILY_ESTIMATOR },
-    { "estimator", WORD_RESULT, "grad", "(1,C,H,W)", "d/dx0 of one view, weight included", COMBINES_WEIGHT, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "star.*", "(1,C,H,W)", "dsd_star: its predictions", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "ddim.*", "(1,C,H,W)", "dsd_star: those of DDIM", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "x0.*", "(1,C,H,W)", "dsd_star: x0.K after K steps", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "grad.*", "(1,C,H,W)", "dsd_star: the gradient of step K", COMBINES_STEP, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "ddim_x0", "(1,C,H,W)", "dsd_star: DDIM beside it, its last denoised image", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "grad", "(1,C,H,W)", "d/dx0 of one view, weight included; of perp_neg the guided prediction", COMBINES_WEIGHT, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "residual", "(1)", "sdi: mean of grad^2", 0, FAMILY_ESTIMATOR },
     { "estimator", WORD_RESULT, "x0_hat", "(1,C,H,W)", "(x_t - sigma_t eps_cfg) / alpha_t", COMBINES_RATIO, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "lora_loss", "(1)", "vsd: mean (eps_phi(x_t', lora_t) - lora_noise)^2", 0, FAMILY_ESTIMATOR },
+    { "estimator", WORD_RESULT, "lora_grad.*", "", "vsd: gradient of the loss with respect to in.*", 0, FAMILY_GRADIENT },
 
     { "unet", WORD_META, "network", "", "folder of the network, relative to the file", 0, 0 },
     { "unet", WORD_INPUT, "in.sample", "(B,C,H,W)", "x_t", 0, 0 },
@@ -151,6 +194,10 @@ int bar_for(Bar *bar, StDtype dtype, Family family)
 #else
     static const double f64[] = { [FAMILY_RENDER] = 5e-6, [FAMILY_GRADIENT] = 3e-5, [FAMILY_ESTIMATOR] = 1e-5, [FAMILY_NETWORK] = 5e-6 };
 #endif
+    if (family == FAMILY_LEVELS) {
+        *bar = (Bar){ 0, 0 };
+        return 0;
+    }
     switch (dtype) {
     case ST_F64:  *bar = (Bar){ f64[family], f64[family] }; return 0;
     case ST_F32:  *bar = (Bar){ 1e-4, 1e-5 }; return 0;

@@ -13,9 +13,9 @@
 typedef enum { WORD_META, WORD_INPUT, WORD_RESULT } WordKind;
 /* A result that combines predictions cancels; its error is measured against max(|file|, c |p|), where p is the largest
  * prediction or noise in it and c the factor it enters with. */
-typedef enum { COMBINES_NOTHING, COMBINES_GUIDANCE, COMBINES_WEIGHT, COMBINES_RATIO } Combines;
+typedef enum { COMBINES_NOTHING, COMBINES_PREDICTION, COMBINES_GUIDANCE, COMBINES_WEIGHT, COMBINES_RATIO, COMBINES_STEP, COMBINES_PHI, COMBINES } Combines;
 /* Families of bars. */
-typedef enum { FAMILY_RENDER, FAMILY_GRADIENT, FAMILY_ESTIMATOR, FAMILY_NETWORK } Family;
+typedef enum { FAMILY_RENDER, FAMILY_GRADIENT, FAMILY_ESTIMATOR, FAMILY_NETWORK, FAMILY_LEVELS } Family;   /* levels: whole numbers, exact */
 
 typedef struct Word {
     const char *trace;              /* "render", "estimator", "unet" ..., or "" for every trace */

@@ -10,6 +10,17 @@ int invert_grid_sdi(int *grid, int target, int n)
     return n + 1;
 }
 
+int invert_grid_sdi_official(int *grid, int t, int d, int T)
+{
+    const int part = T / 10;
+    int count = 0;
+    BUG_IF(t < 1 || t >= T || d < 0 || T % 10 != 0, "an inversion to level %d + %d of %d", t, d, T);
+    grid[count++] = 1 - part;
+    for (int level = 1; level < t && level < T; level += part) grid[count++] = level;
+    grid[count++] = t + d < T ? t + d : T - 1;
+    return count;
+}
+
 int invert_grid_ism_count(int s, int delta)
 {
     BUG_IF(s < 1 || delta < 1, "an inversion to level %d in steps of %d", s, delta);
@@ -22,6 +33,13 @@ int invert_grid_ism(int *grid, int s, int delta)
     for (int k = 0; k < count - 1; k++) grid[k] = k * delta;
     grid[count - 1] = s;
     return count;
+}
+
+int ode_grid_dsd(int *grid, int n, int T)
+{
+    BUG_IF(n < 1 || n >= T, "an ODE of %d levels in %d steps", T, n);
+    for (int i = 0; i <= n; i++) grid[i] = (int)((int64_t)(T - 1) * (n - i) / n);
+    return n + 1;
 }
 
 void ddim_move(real *x, const real *e, const Schedule *S, int p, int q, size_t n)

@@ -53,9 +53,9 @@ static void sds_mean_is_the_closed_form(void)
         const int t = ts[i % 3];
         const real gs = guidance[i / 3];
         rng_normal(noise, (RngAt){ 1, 1, (uint32_t)i, RNG_PROBE }, N);
-        CHECK_OK(sds_grad(grad[0], x0, noise, t, gs, WEIGHT_SDS, &s.k), &s.err);
+        CHECK_OK(sds_grad(grad[0], x0, &(Step){ .t = t, .guidance = gs, .weight = WEIGHT_SDS, .noise = noise }, &s.k), &s.err);
         for (int j = 0; j < N; j++) noise[j] = -noise[j];
-        CHECK_OK(sds_grad(grad[1], x0, noise, t, gs, WEIGHT_SDS, &s.k), &s.err);
+        CHECK_OK(sds_grad(grad[1], x0, &(Step){ .t = t, .guidance = gs, .weight = WEIGHT_SDS, .noise = noise }, &s.k), &s.err);
         const double abar = sched_abar64(s.S, t), at = sqrt(abar), st = sqrt(1 - abar), v = abar * 0.25 + st * st;
         const double mu = -0.4 + (double)gs * 0.7, w = 1 - abar;
         for (int j = 0; j < N; j++) {
@@ -83,7 +83,7 @@ static void sds_is_a_pull(void)
     Setup s;
     setup(&s);
     Heard heard = { .count = 0 };
-    const Trace trace = { hear, &heard };
+    const Trace trace = { .put = hear, .self = &heard };
     s.k.trace = &trace;
     real x0[N], noise[N], grad[N];
     rng_normal(x0, (RngAt){ 2, 0, 0, RNG_PROBE }, N);
@@ -91,7 +91,7 @@ static void sds_is_a_pull(void)
     for (int i = 0; i < 4; i++) {
         const int t = 300;
         heard.count = 0;
-        CHECK_OK(sds_grad(grad, x0, noise, t, R(3.0), weights[i], &s.k), &s.err);
+        CHECK_OK(sds_grad(grad, x0, &(Step){ .t = t, .guidance = R(3.0), .weight = weights[i], .noise = noise }, &s.k), &s.err);
         const double abar = sched_abar64(s.S, t), r = sqrt((1 - abar) / abar);
         const double w[] = { 1 - abar, 1, sqrt(abar) * (1 - abar), r };
         for (int j = 0; j < N; j++) {
@@ -110,9 +110,9 @@ static void guidance_one_asks_once(void)
     Setup s;
     setup(&s);
     real x0[N] = { 0 }, noise[N] = { 0 }, grad[N];
-    CHECK_OK(sds_grad(grad, x0, noise, 10, R(1.0), WEIGHT_SDS, &s.k), &s.err);
+    CHECK_OK(sds_grad(grad, x0, &(Step){ .t = 10, .guidance = R(1.0), .weight = WEIGHT_SDS, .noise = noise }, &s.k), &s.err);
     CHECK(s.g.calls[COND_TEXT] == 1 && s.g.calls[COND_NULL] == 0, "%d %d calls", s.g.calls[0], s.g.calls[1]);
-    CHECK_OK(sds_grad(grad, x0, noise, 10, R(0.0), WEIGHT_SDS, &s.k), &s.err);
+    CHECK_OK(sds_grad(grad, x0, &(Step){ .t = 10, .guidance = R(0.0), .weight = WEIGHT_SDS, .noise = noise }, &s.k), &s.err);
     CHECK(s.g.calls[COND_TEXT] == 2 && s.g.calls[COND_NULL] == 1, "%d %d calls", s.g.calls[0], s.g.calls[1]);
     teardown(&s);
 }

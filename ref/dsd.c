@@ -1,0 +1,135 @@
+/* dsd.c -- Diverse Score Distillation                           [DSD24] Xu et al. 2024, arXiv:2412.06780; read through its code and figures
+ *
+ * DDIM seen from its denoised images: with z_t on the ODE that starts at eps*, e_t = eps_hat(z_t; y, t) and x0(t) = (z_t - sigma_t e_t) / alpha_t,
+ * one step t -> s is a gradient step of size 1:
+ *     x0(s) = x0(t) - r_s (eps_hat(alpha_s x0(t) + sigma_s e_t; y, s) - e_t)                                   dsd_star_grad
+ * So the image of a run may stand for x0(t), and another eps* leads to another picture. In 3-D the ODE is simulated beside the run, and its
+ * image replaced by the render:
+ *     grad_x0 = w(t) (eps_hat(x_t; y, t) - eps_hat'(x_tD; y, tD)),   x_u = alpha_u x0 + sigma_u e_tD,   e_tD = eps_hat(z_tD; y, tD)     dsd_grad
+ *
+ * Reads: t, t_baseline (tD), noise (eps*), guidance, guidance_baseline, ode_steps, weight; of dsd_star only noise, guidance, ode_steps.
+ * TRAP: the identity needs one guidance in both terms; the released code has 7.5 and 1. guidance_baseline says which.
+ * Missing on purpose: reconstruction from one picture, which only adds a loss beside this gradient.
+ * Check: dsd_star ends in the DDIM sample, to rounding; with tD = t it is w (s - s_baseline)(e_cond - e_uncond); tests/t_dsd.c.
+ */
+#include "ref/estimator.h"
+#include "sampler/invert.h"
+#include "sampler/step.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LEVELS_MAX = 1001 };
+
+static int say_grid(const int *grid, int count, const Estimate *k)
+{
+    real levels[LEVELS_MAX + 1];
+    for (int i = 0; i < count; i++) levels[i] = (real)grid[i];
+    return trace_put(k->trace, "grid", levels, (Shape){ 1, { count } }, k->err);
+}
+
+/* z: eps* at level T-1 -> level tD, through the levels of the grid above it. */
+static int simulate(real *z, const Step *p, const Estimate *k)
+{
+    const size_t n = estimate_n(k), mark = arena_mark(k->arena);
+    int all[LEVELS_MAX], grid[LEVELS_MAX + 1], count = 0;
+    char name[32];
+    real *e = estimate_new(k, "eps");
+    if (e == NULL) return -1;
+    const int levels = ode_grid_dsd(all, p->ode_steps, k->S->T);
+    for (int i = 0; i < levels && all[i] > p->t_baseline; i++) grid[count++] = all[i];
+    grid[count++] = p->t_baseline;
+    if (say_grid(grid, count, k) != 0) return -1;
+    memcpy(z, p->noise, n * sizeof *z);
+    for (int i = 0; i + 1 < count; i++) {
+        snprintf(name, sizeof name, "ode.%d.eps", i);
+        if (guided_eps(e, name, z, grid[i], p->guidance, k) != 0) return -1;
+        ddim_move(z, e, k->S, grid[i], grid[i + 1], n);
+        snprintf(name, sizeof name, "ode.%d.z", i);
+        if (estimate_say(k, name, z) != 0) return -1;
+    }
+    arena_rewind(k->arena, mark);
+    return 0;
+}
+
+int dsd_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
+{
+    const size_t n = estimate_n(k);
+    const int t = p->t, tD = p->t_baseline;
+    real *z = estimate_new(k, "z"), *e = estimate_new(k, "eps_ode"), *xt = estimate_new(k, "x_t"), *xtD = estimate_new(k, "x_tD");
+    real *et = estimate_new(k, "eps_t"), *baseline = estimate_new(k, "eps_baseline");
+    if (k->err->set) return -1;
+
+    /* 1. the ODE from eps* down to tD, and its noise there */
+    if (simulate(z, p, k) != 0) return -1;
+    if (guided_eps(e, "eps_ode", z, tD, p->guidance, k) != 0) return -1;
+
+    /* 2. diffuse the image, not the ODE's own, to tD and to t, with that noise */
+    diffuse(xtD, x0, e, k->S, tD, n);
+    diffuse(xt, x0, e, k->S, t, n);
+    if (estimate_say(k, "x_tD", xtD) != 0 || estimate_say(k, "x_t", xt) != 0) return -1;
+
+    /* 3. predict the noise, with guidance: of the baseline at tD, at t */
+    if (guided_eps(baseline, "eps_baseline", xtD, tD, p->guidance_baseline, k) != 0) return -1;
+    if (guided_eps(et, "eps_t", xt, t, p->guidance, k) != 0) return -1;
+
+    /* 4. the estimator:  grad = w(t) (eps_t - eps_baseline) */
+    real w = weight_at(p->weight, k->S, t);
+    if (estimate_say_number(k, "w", &w) != 0) return -1;
+    for (size_t i = 0; i < n; i++) grad[i] = w * (et[i] - baseline[i]);
+    return estimate_say(k, "grad", grad);
+}
+
+/* x <- (x - sigma_t e) / alpha_t */
+static void denoise(real *x0, const real *x, const real *e, int t, const Estimate *k)
+{
+    const size_t n = estimate_n(k);
+    const real at = sched_alpha(k->S, t), st = sched_sigma(k->S, t);
+    for (size_t i = 0; i < n; i++) x0[i] = r_fma(-st, e[i], x[i]) / at;
+}
+
+/* All ode_steps steps of size 1 from x0(T-1) on, beside DDIM itself. x0 is not read: the image is the ODE's. */
+int dsd_star_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
+{
+    const size_t n = estimate_n(k);
+    const int N = p->ode_steps;
+    int grid[LEVELS_MAX + 1];
+    char name[32];
+    real *z = estimate_new(k, "z"), *e = estimate_new(k, "eps"), *x = estimate_new(k, "x0"), *g = estimate_new(k, "grad");
+    (void)x0;
+    if (k->err->set) return -1;
+    if (say_grid(grid, ode_grid_dsd(grid, N, k->S->T), k) != 0) return -1;
+
+    /* 1. x0(T-1) = (eps* - sigma eps_hat) / alpha */
+    if (guided_eps(e, "star.eps", p->noise, grid[0], p->guidance, k) != 0) return -1;
+    denoise(x, p->noise, e, grid[0], k);
+    if (estimate_say(k, "x0.0", x) != 0) return -1;
+
+    /* 2. x0 <- x0 - grad,  grad = r_s (eps_hat(alpha_s x0 + sigma_s e; y, s) - e) */
+    for (int i = 0; i < N; i++) {
+        const int s = grid[i + 1];
+        const real rs = sched_r(k->S, s);
+        diffuse(z, x, e, k->S, s, n);
+        snprintf(name, sizeof name, "star.%d.eps", i);
+        memcpy(g, e, n * sizeof *g);
+        if (guided_eps(e, name, z, s, p->guidance, k) != 0) return -1;
+        for (size_t j = 0; j < n; j++) g[j] = rs * (e[j] - g[j]);
+        snprintf(name, sizeof name, "grad.%d", i);
+        if (estimate_say(k, name, g) != 0) return -1;
+        if (i == 0) memcpy(grad, g, n * sizeof *grad);
+        for (size_t j = 0; j < n; j++) x[j] = x[j] - g[j];
+        snprintf(name, sizeof name, "x0.%d", i + 1);
+        if (estimate_say(k, name, x) != 0) return -1;
+    }
+    if (estimate_say(k, "grad", grad) != 0) return -1;
+
+    /* For comparison: DDIM from the same eps*, its denoised image at the last level. Equal to x0.N, to rounding. */
+    memcpy(z, p->noise, n * sizeof *z);
+    for (int i = 0; i <= N; i++) {
+        snprintf(name, sizeof name, "ddim.%d.eps", i);
+        if (guided_eps(e, name, z, grid[i], p->guidance, k) != 0) return -1;
+        if (i < N) ddim_move(z, e, k->S, grid[i], grid[i + 1], n);
+    }
+    denoise(x, z, e, grid[N], k);
+    return estimate_say(k, "ddim_x0", x);
+}

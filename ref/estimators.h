@@ -1,0 +1,44 @@
+/* estimators.h -- the table of estimators and of the settings of a step
+ *
+ * What `sdref estimators` prints, what --estimator chooses from, what a trace's metadata are read into.
+ */
+#ifndef SDREF_REF_ESTIMATORS_H
+#define SDREF_REF_ESTIMATORS_H
+
+#include "ref/estimator.h"
+
+typedef struct Estimator {
+    const char *name;             /* of --estimator and of traces */
+    const char *file, *paper, *equation;
+    const char *pairs;            /* what pairs with the guided prediction */
+    const char *keys;             /* the settings of Step that it reads, as "t guidance weight" */
+    const char *noise;            /* the tensor that Step.noise is in traces: in.noise or in.eps_star */
+    const char *weight;           /* w(t) by default; "" where the algorithm has its own */
+    int noise_of_run;             /* the noise is drawn once in a run, not in every step */
+    EstimatorGrad *grad;
+} Estimator;
+
+/* Settings of a Step by their names in metadata. */
+typedef enum { KEY_WHOLE, KEY_NUMBER, KEY_WORD } KeyKind;
+typedef struct StepKey {
+    const char *name;
+    KeyKind kind;
+    size_t at;                    /* offset in Step; an int, a real or an enum */
+    double lo, hi;                /* of whole numbers */
+    const char *const *words;     /* of a KEY_WORD, NULL at the end */
+    const char *standard;         /* where absent; NULL: needed */
+    const char *meaning;
+} StepKey;
+
+int estimator_count(void);
+const Estimator *estimator_at(int i);
+const Estimator *estimator_find(const char *name);         /* NULL: none */
+const StepKey *step_key_find(const char *name);            /* NULL: none */
+/* Does the estimator read that setting? */
+int estimator_reads(const Estimator *e, const char *key);
+/* The i-th setting that it reads, from 0; NULL: no more. */
+const StepKey *estimator_key(const Estimator *e, int i);
+/* text into the step; -1 with what was found and expected, to stand behind "metadata 't' " or "--t: ". */
+int step_key_set(Step *p, const StepKey *key, const char *text, Err *err);
+
+#endif

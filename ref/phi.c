@@ -1,0 +1,62 @@
+/* phi.c -- baselines of SSD's control variate
+ *
+ * With a', b' the values less their means and r = <a', b'> / (|a'| |b'|):
+ *     d r / d b = (a' / |a'| - r b' / |b'|) / |b'|
+ * which sums to 0, so the mean of b needs no term of its own.
+ */
+#include "ref/phi.h"
+#include "tensor/mem.h"
+#include "tensor/sum.h"
+
+int pearson_gap(real *gap, real *grad_b, const real *a, const real *b, size_t n, Err *err)
+{
+    const real mean_a = sum16(a, n) / (real)n, mean_b = sum16(b, n) / (real)n;
+    const real size_a = r_sqrt(sumsq_about16(a, mean_a, n)), size_b = r_sqrt(sumsq_about16(b, mean_b, n));
+    Sum16 products = { 0 };
+    if (!(size_a > 0) || !(size_b > 0)) return err_set(err, "pearson: found %s without variance, expected values that differ", size_a > 0 ? "x_t" : "depth");
+    for (size_t i = 0; i < n; i++) sum16_add(&products, (a[i] - mean_a) * (b[i] - mean_b));
+    const real r = sum16_end(&products) / (size_a * size_b);
+    for (size_t i = 0; i < n; i++) grad_b[i] = -(((a[i] - mean_a) / size_a - r * ((b[i] - mean_b) / size_b)) / size_b);
+    *gap = R(1.0) - r;
+    return 0;
+}
+
+static int pearson_depth(real *phi, real *grad, const real *xt, const PhiSource *s, Err *err)
+{
+    const size_t n = s->pixels;
+    const real share = R(1.0) / (real)s->channels;
+    real *mean = mem_new(2 * n, sizeof *mean, "phi", err);
+    if (mean == NULL) return -1;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t c = 0; c < (size_t)s->channels; c++) mean[i] += xt[c * n + i];
+        mean[i] *= share;
+    }
+    const int status = pearson_gap(phi, mean + n, s->depth, mean, n, err);
+    for (size_t c = 0; c < (size_t)s->channels; c++)
+        for (size_t i = 0; i < n; i++) grad[c * n + i] = share * mean[n + i];
+    mem_free(mean);
+    return status;
+}
+
+static int phi_at(void *self, real *phi, real *grad, const real *xt, int t, Err *err)
+{
+    const PhiSource *s = self;
+    const size_t n = (size_t)s->channels * s->pixels;
+    (void)t;
+    switch (s->kind) {
+    case PHI_NONE:
+        *phi = 1;
+        for (size_t i = 0; i < n; i++) grad[i] = 0;
+        return 0;
+    case PHI_QUADRATIC:
+        *phi = R(0.5) * sumsq16(xt, n) / (real)n;
+        for (size_t i = 0; i < n; i++) grad[i] = xt[i] / (real)n;
+        return 0;
+    case PHI_PEARSON_DEPTH:
+        return pearson_depth(phi, grad, xt, s, err);
+    }
+    bug(__FILE__, __LINE__, "phi %d", (int)s->kind);
+    return -1;
+}
+
+Phi phi_of(PhiSource *source) { return (Phi){ phi_at, source }; }
