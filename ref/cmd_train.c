@@ -31,8 +31,8 @@ static const char *const examples[] = {
 };
 static const char *const predictions[] = { "epsilon", "v", NULL };
 static const Option options[] = {
-    { "The recipe", "steps", OPT_INT, OPT_RESULT, "24000", "N", "may grow while the learning rate does not fall yet", 1, 10000000, NULL },
-    { "The recipe", "batch", OPT_INT, OPT_RESULT, "16", "N", "pictures a step, an even number", 2, 4096, NULL },
+    { "The recipe", "steps", OPT_INT, OPT_RESULT, "14000", "N", "may grow while the learning rate does not fall yet", 1, 10000000, NULL },
+    { "The recipe", "batch", OPT_INT, OPT_RESULT, "32", "N", "pictures a step, an even number", 2, 4096, NULL },
     { "The recipe", "prediction", OPT_CHOICE, OPT_RESULT, "v", NULL, "what the network puts out", 0, 0, predictions },
     { "The recipe", "lr", OPT_REAL, OPT_RESULT, "0.001", NULL, "AdamW's learning rate", 1e-9, 1, NULL },
     { "The recipe", "warmup", OPT_INT, OPT_RESULT, "500", "N", "steps in which the learning rate rises", 0, 1000000, NULL },

@@ -133,7 +133,7 @@ static Schedule *read_schedule(const char *folder, Err *err)
 int prior_task_open(PriorTask *p, const char *folder, Prediction prediction, int batch, uint64_t seed, Err *err)
 {
     char path[PART_PATH];
-    *p = (PriorTask){ .batch = batch, .seed = seed };
+    *p = (PriorTask){ .batch = batch, .plus_one_from = PRIOR_PLUS_ONE_FROM, .seed = seed };
     int status = write_configs(p, folder, prediction, err);
     Json *unet = status == 0 ? read_config(folder, "unet", path, err) : NULL;
     if (unet != NULL) p->unet = unet_declare(unet, path, err);
@@ -230,13 +230,14 @@ static Tensor *forward(const Slot *slot, const PriorTask *p, Tape *tape, Params 
 }
 
 /* The losses' sum, and the gradient of the batch's mean with respect to y into y->g. */
-static double losses(Tensor *y, const Slot *slot, const PriorTask *p)
+static double losses(Tensor *y, const Slot *slot, const PriorTask *p, long step)
 {
+    const double one = p->S->config.prediction_type == PREDICT_EPSILON ? 0 : 1, more = step >= p->plus_one_from ? one : 0;
     const size_t n = 3 * (size_t)p->h * (size_t)p->w;
     double sum = 0;
     for (int k = 0; k < slot->count; k++) {
         const double abar = sched_abar64(p->S, slot->t[k]), snr = abar / (1.0 - abar);
-        const double one = p->S->config.prediction_type == PREDICT_EPSILON ? 0 : 1, w = (snr + one < 5 ? snr + one : 5) / (snr + one);
+        const double w = (snr + more < 5 ? snr + more : 5) / (snr + one);
         const real *a = y->v + (size_t)k * n, *b = slot->target + (size_t)k * n;
         const real pull = (real)(2 * w / ((double)n * (double)p->batch));
         real *g = y->g + (size_t)k * n;
@@ -254,7 +255,7 @@ static int run_slot(const void *self, double *loss, Tape *tape, Params *const *t
     if (pictures(&slot, p, tape, step, first, err) != 0) return -1;
     Tensor *y = forward(&slot, p, tape, twin, err);
     if (y == NULL) return err_set(err, "out of memory");
-    *loss = losses(y, &slot, p);
+    *loss = losses(y, &slot, p, step);
     return tape_backward(tape);
 }
 

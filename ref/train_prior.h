@@ -5,8 +5,9 @@
  *     y = UNet(x_t, t, text(caption));  target = alpha eps - sigma x0 (v) or eps;  e = mean over values of (y - target)^2
  *     loss = w e,  w = min(snr + 1, 5) / (snr + 1) (v) or min(snr, 5) / snr (epsilon),  snr = alpha^2 / sigma^2  [min-SNR: Hang et al. 2023]
  * so t covers 0..T-1 evenly in every batch, and the error of x0 has the weight min(snr + 1, 5) or min(snr, 5).
- * TRAP: min(snr, 5) / (snr + 1) leaves v next to no weight at high noise, where object and view are decided: after 190 000 pictures
- * samples of the right colour, but in two of three seen from a wrong side. Trainers of diffusers add the 1, too.
+ * TRAP: the first PRIOR_PLUS_ONE_FROM steps have min(snr, 5) / (snr + 1) for v. That leaves high noise, where object and view are decided, next
+ * to no weight: textures and colours were soon right, but two of three samples were seen from a wrong side. Trainers of diffusers
+ * add the 1, too; with it a run from nothing was as good at high noise after a sixth of the pictures.
  */
 #ifndef SDREF_REF_TRAIN_PRIOR_H
 #define SDREF_REF_TRAIN_PRIOR_H
@@ -17,6 +18,8 @@
 #include "sampler/schedule.h"
 #include "weights/tokenizer.h"
 
+enum { PRIOR_PLUS_ONE_FROM = 6101 };
+
 typedef struct PriorTask {
     UNet *unet;
     Clip *text;
@@ -24,11 +27,12 @@ typedef struct PriorTask {
     Schedule *S;
     int h, w;                         /* of a picture */
     int batch;                        /* B */
+    long plus_one_from;               /* of v: the step from which on the error of x0 has the weight min(snr + 1, 5), before it min(snr, 5) */
     uint64_t seed;
 } PriorTask;
 
 /* The files of the folder but the weights (configs, vocabulary, model_index.json), written to `folder`; the networks declared from
- * them. -1 with err set, nothing left open. */
+ * them; plus_one_from is PRIOR_PLUS_ONE_FROM. -1 with err set, nothing left open. */
 int  prior_task_open(PriorTask *task, const char *folder, Prediction prediction, int batch, uint64_t seed, Err *err);
 void prior_task_close(PriorTask *task);
 TrainTask prior_task(const PriorTask *task);              /* borrows task */

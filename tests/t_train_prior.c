@@ -166,6 +166,7 @@ static void one_case(int i)
     path_of(model, c.name, "");
     path_of(path, c.name, ".safetensors");
     CHECK_OK(prior_task_open(&task, model, c.prediction, CASE_BATCH, c.config.seed, &err), &err);
+    task.plus_one_from = 0;                               /* the oracle has the weights of the later steps */
     const TrainTask what = prior_task(&task);
     Trainer *t = train_new(&c.config, &what, c.zero, &err);
     if (t == NULL) exit(1);
