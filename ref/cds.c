@@ -31,6 +31,7 @@ int cds_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
     real *vt = estimate_new(k, "v_t"), *vs = estimate_new(k, "v_s"), *xt = estimate_new(k, "x_t");
     real *et = estimate_new(k, "eps_t"), *es = estimate_new(k, "eps_s");
     if (k->err->set) return -1;
+    if (s >= t) return err_set(k->err, "cds: s is %d, expected below t, %d", s, t);
 
     /* 1. diffuse:  v_t = x0 + r_t eps* */
     for (size_t i = 0; i < n; i++) vt[i] = r_fma(rt, p->noise[i], x0[i]);

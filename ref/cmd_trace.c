@@ -1,11 +1,13 @@
 /* cmd_trace.c -- sdref trace: one step of an estimator, one render, or one run of a network, with every intermediate, as a trace file
  *
- * An estimator's step is taken on the exact prior, at the true image of a prompt. A render is of a random voxel grid, with
+ * An estimator's step is taken on the exact prior, at the true image of a prompt; vsd's renders are that image alone. A render is of a random voxel grid, with
  * random cotangents. `sdref verify` accepts what is written here; a backend can start from its in.* tensors.
  */
 #include "ref/cli.h"
-#include "ref/estimator.h"
+#include "ref/estimators.h"
+#include "ref/phi.h"
 #include "ref/record.h"
+#include "ref/render_score.h"
 #include "ref/run.h"
 #include "ref/trace_network.h"
 #include "render/scene.h"
@@ -19,12 +21,13 @@
 static const char *const examples[] = {
     "sdref trace --out sds.safetensors",
     "sdref trace --t 200 --guidance 7.5 --rng torch-cpu --out sds.safetensors",
+    "sdref trace --estimator sdi --set tau=0,inversion_steps=3 --out sdi.safetensors",
     "sdref-f64 trace --kind render --out render.safetensors",
     "sdref trace --network sd21/unet --size 16 --grad input --out sd21/unet.safetensors",
     NULL
 };
 static const char *const kinds[] = { "estimator", "render", NULL };
-static const char *const estimators[] = { "sds", NULL };
+static const char *const estimators[] = { "sds", "csd", "nfsd", "sdi", "ism", "vsd", "asd", "dsd", "dsd_star", "cds", "fsd", "ssd", NULL };
 static const char *const weights[] = { "sds", "uniform", "fantasia3d", "sigma/alpha", NULL };
 static const char *const conditions[] = { "posed", "view-lr", "view", "prompt", NULL };
 static const char *const generators[] = { "philox", "torch-cpu", NULL };
@@ -36,7 +39,8 @@ static const Option options[] = {
     { "Options", "elevation", OPT_REAL, OPT_RESULT, "15", NULL, "of the camera, degrees", -89, 89, NULL },
     { "Options", "azimuth", OPT_REAL, OPT_RESULT, "30", NULL, "of the camera, degrees", -180, 180, NULL },
     { "Options", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
-    { "Estimator", "estimator", OPT_CHOICE, OPT_RESULT, "sds", NULL, "", 0, 0, estimators },
+    { "Estimator", "estimator", OPT_CHOICE, OPT_RESULT, "sds", NULL, "`sdref estimators`", 0, 0, estimators },
+    { "Estimator", "set", OPT_STRING, OPT_RESULT, NULL, "KEY=X,..", "other settings of its step (`sdref estimators NAME` lists them)", 0, 0, NULL },
     { "Estimator", "prompt", OPT_STRING, OPT_RESULT, "a red mug", "TEXT", "\"a COLOUR OBJECT\"", 0, 0, NULL },
     { "Estimator", "condition", OPT_CHOICE, OPT_RESULT, "view-lr", NULL, "of the exact prior", 0, 0, conditions },
     { "Estimator", "cameras", OPT_INT, OPT_RESULT, "40", "N", "images a prompt in the exact prior's set", 1, 100000, NULL },
@@ -79,32 +83,82 @@ static int draw_noise(real *noise, size_t n, const Options *o, Err *err)
     return 0;
 }
 
-/* One SDS step at the true image of the prompt, seen from the camera of the command line. */
+/* The text of KEY in --set KEY=TEXT,KEY=TEXT, or of an option of that name; NULL: not said. */
+static const char *said(char out[64], const Options *o, const char *key)
+{
+    static const char *const own[] = { "t", "guidance", "weight" };
+    const size_t n = strlen(key);
+    for (const char *at = opt_string(o, "set"); at != NULL && *at != '\0'; at += strcspn(at, ","), at += *at == ',')
+        if (strncmp(at, key, n) == 0 && at[n] == '=') {
+            snprintf(out, 64, "%.*s", (int)strcspn(at + n + 1, ","), at + n + 1);
+            return out;
+        }
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; strcmp(own[i], key) == 0 && k < command.noptions; k++)
+            if (strcmp(options[k].name, key) == 0 && opt_given(o, key)) return opt_text(o, k);
+    return NULL;
+}
+
+/* Is everything in --set a setting of e? */
+static int check_set(const Options *o, const Estimator *e, Err *err)
+{
+    for (const char *at = opt_string(o, "set"); at != NULL && *at != '\0'; at += strcspn(at, ","), at += *at == ',') {
+        char key[64];
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(at, "=,"), at);
+        if (!estimator_reads(e, key) || at[strlen(key)] != '=')
+            return err_set(err, "--set: found '%.*s', expected KEY=VALUE with a KEY of %s: %s", (int)strcspn(at, ","), at, e->name, e->keys);
+    }
+    return 0;
+}
+
+/* The step's settings, into p and the metadata. */
+static int set_step(Step *p, Record *r, const Options *o, const Estimator *e, Err *err)
+{
+    const StepKey *key;
+    if (check_set(o, e, err) != 0) return -1;
+    for (int i = 0; (key = estimator_key(e, i)) != NULL; i++) {
+        char room[64];
+        const char *text = said(room, o, key->name), *trial = strcmp(key->name, "weight") == 0 ? e->weight : key->trial;
+        Err why = { 0 };
+        if (text == NULL) text = trial;
+        if (step_key_set(p, key, text, &why) != 0) return err_set(err, "--set: %s %s", key->name, why.msg);
+        stw_meta(r->w, key->name, text);
+    }
+    return 0;
+}
+
+/* One step at the true image of the prompt, seen from the camera of the command line. */
 static int trace_step(Record *r, const Options *o, const Schedule *S, const Denoiser *D, int object, int colour, const View *view, Err *err)
 {
-    const int side = opt_int(o, "resolution"), t = opt_int(o, "t");
+    const int side = opt_int(o, "resolution");
     const size_t n = 3 * (size_t)side * (size_t)side;
     const Shape shape = { 4, { 1, 3, side, side } };
     const Trace trace = { .put = record_put, .self = r };
-    real *x0 = arena_real(r->arena, n, "x0"), *noise = arena_real(r->arena, n, "noise"), *grad = arena_real(r->arena, n, "grad");
+    const Estimator *e = estimator_find(estimators[opt_choice(o, "estimator")]);
+    Step p = { 0 };
+    stw_meta(r->w, "estimator", e->name);
+    if (set_step(&p, r, o, e, err) != 0) return -1;
+    const int64_t many = p.sdi_form == SDI_OFFICIAL ? p.inversion_steps : 1;
+    real *x0 = arena_real(r->arena, n, "x0"), *noise = arena_real(r->arena, (size_t)many * n, "noise"), *grad = arena_real(r->arena, n, "grad");
     if (err->set) return -1;
     if (world_truth(x0, NULL, object, colour, view, side, side, err) != 0) return -1;
     for (size_t i = 0; i < n; i++) x0[i] = r_fma(R(2.0), x0[i], R(-1.0));
-    if (draw_noise(noise, n, o, err) != 0) return -1;
+    if (draw_noise(noise, (size_t)many * n, o, err) != 0) return -1;
+    p.noise = noise;
 
-    stw_meta(r->w, "estimator", "sds");
-    stw_meta(r->w, "weight", weights[opt_choice(o, "weight")]);
-    stw_meta(r->w, "cfg", "uncond + scale*(cond-uncond)");
+    if (strcmp(e->name, "ssd") == 0) stw_meta(r->w, "phi", "quadratic");
     stw_meta(r->w, "prompt", opt_string(o, "prompt"));
-    record_number(r, "t", t);
-    record_number(r, "guidance", opt_double(o, "guidance"));
     record_number(r, "seed", (double)opt_uint64(o, "seed"));
-    if (record_put(r, "in.x0", x0, shape, err) != 0 || record_put(r, "in.noise", noise, shape, err) != 0) return -1;
+    if (record_put(r, "in.x0", x0, shape, err) != 0) return -1;
+    if (record_put(r, e->noise, noise, (Shape){ 4, { many, 3, side, side } }, err) != 0) return -1;
+    RenderScore score = { .S = S, .channels = 3, .h = side, .w = side, .count = 1, .image = { x0 } };
+    const Denoiser D_phi = render_score_denoiser(&score);
+    PhiSource source = { .kind = PHI_QUADRATIC, .channels = 3, .pixels = n / 3 };
+    const Phi phi = phi_of(&source);
     Arena *arena = arena_new(err);                             /* the record keeps its copies in its own */
     if (arena == NULL) return -1;
-    const Estimate k = { .S = S, .D = D, .view = *view, .arena = arena, .trace = &trace, .err = err };
-    const Step p = { .t = t, .weight = (TimeWeight)opt_choice(o, "weight"), .guidance = opt_real(o, "guidance"), .noise = noise };
-    const int status = sds_grad(grad, x0, &p, &k);
+    const Estimate k = { .S = S, .D = D, .D_phi = &D_phi, .phi = &phi, .view = *view, .arena = arena, .trace = &trace, .err = err };
+    const int status = e->grad(grad, x0, &p, &k);
     arena_free(arena);
     return status;
 }

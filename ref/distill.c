@@ -64,23 +64,42 @@ static int check_finite(const real *x, size_t n, const char *name, long step, Er
                    isnan(x[at]) ? "NaN" : "infinity", at, step);
 }
 
+/* grad (n): of the estimator at x0; *t: where it looked. */
+static int estimate(real *grad, int *t, const Distill *d, Arena *arena, const Tensor *x0, int j, const Camera *camera, const RenderSettings *settings)
+{
+    const DistillConfig *c = &d->config;
+    const size_t pixels = (size_t)c->resolution * (size_t)c->resolution;
+    PhiSource source = { .kind = c->phi, .channels = d->D->channels, .pixels = pixels };
+    const Phi phi = phi_of(&source);
+    const Estimate k = { .S = d->S, .D = d->D, .phi = &phi, .view = d->view[j], .negative = c->negative, .arena = arena, .err = d->err };
+    Step p;
+    real *noise = arena_real(arena, draw_room(&c->draw, x0->n), "noise");
+    real *depth = arena_real(arena, pixels, "depth");
+    if (noise == NULL || depth == NULL) return -1;
+    draw_step(&p, noise, &c->draw, d->S->T, c->seed, (uint32_t)j, d->step, c->steps, x0->n);
+    if (c->draw.estimator->grad == ssd_grad && c->phi == PHI_PEARSON_DEPTH) {
+        render_view(&(RenderOut){ .depth = depth }, d->renderer, d->field, camera, settings);
+        source.depth = depth;
+    }
+    *t = p.t;
+    return c->draw.estimator->grad(grad, x0->v, &p, &k);
+}
+
 /* Steps 1 to 4 of distill.h for view j. */
 static int one_view(Distill *d, int j, StepLog *log, real *grad_square)
 {
     const DistillConfig *c = &d->config;
-    const uint32_t step = (uint32_t)d->step, view = (uint32_t)j;
     const int side = c->resolution;
     Tape *tape = d->tape;
+    int t;
 
     /* 1. addressed draws */
     Camera camera;
     const View *at = &d->view[j];
     camera_look_at(&camera, (double)at->elevation, (double)at->azimuth, (double)at->distance, (double)at->fovy, side, side);
-    const double u = rng_uniform_at((RngAt){ c->seed, view, step, RNG_TIMESTEP }, 0);
-    const int t = timestep_at(&c->timesteps, d->S->T, d->step, c->steps, u);
     RenderSettings settings = { c->samples, { c->background[0], c->background[1], c->background[2] }, NULL };
     if (c->jitter && c->field != FIELD_IMAGE) {
-        rng_uniform(d->jitter, (RngAt){ c->seed, view, step, RNG_JITTER }, (size_t)side * (size_t)side * (size_t)c->samples);
+        rng_uniform(d->jitter, (RngAt){ c->seed, (uint32_t)j, (uint32_t)d->step, RNG_JITTER }, (size_t)side * (size_t)side * (size_t)c->samples);
         settings.jitter = d->jitter;
     }
 
@@ -95,15 +114,8 @@ static int one_view(Distill *d, int j, StepLog *log, real *grad_square)
     /* 3. the estimator's gradient, off the tape */
     Arena *arena = arena_new(d->err);
     if (arena == NULL) return -1;
-    real *noise = arena_real(arena, x0->n, "noise");
     real *grad = arena_real(arena, x0->n, "grad");
-    int status = noise == NULL || grad == NULL ? -1 : 0;
-    if (status == 0) {
-        rng_normal(noise, (RngAt){ c->seed, view, step, RNG_NOISE }, x0->n);
-        const Estimate k = { .S = d->S, .D = d->D, .view = *at, .arena = arena, .err = d->err };
-        const Step p = { .t = t, .weight = c->weight, .guidance = c->guidance, .noise = noise };
-        status = sds_grad(grad, x0->v, &p, &k);
-    }
+    int status = grad == NULL ? -1 : estimate(grad, &t, d, arena, x0, j, &camera, &settings);
     if (status == 0) status = check_finite(grad, x0->n, "the estimator's gradient", d->step, d->err);
 
     /* 4. pulled back with weight 1/K */

@@ -1,7 +1,8 @@
 /* distill.h -- the distillation loop: camera -> render -> estimate -> pull back -> Adam
  *
  * One step k of N, views j = 0..K-1:
- *   1. camera c_kj (of an image: always image_view), timestep t_kj, noise eps_kj, jitter u_kj: all addressed by (seed, j, k), none consumed
+ *   1. camera c_kj (of an image: always image_view), the estimator's timesteps and noise (draw.h), jitter u_kj: all addressed by
+ *      (seed, j, k), none consumed
  *   2. x0 = 2 g(theta, c) - 1, on the tape
  *   3. gradient of the estimator at x0, not on the tape
  *   4. pulled back with weight 1/K; gradients of the views add up in order
@@ -11,9 +12,9 @@
 #ifndef SDREF_REF_DISTILL_H
 #define SDREF_REF_DISTILL_H
 
-#include "ref/estimator.h"
+#include "ref/draw.h"
+#include "ref/phi.h"
 #include "render/volume.h"
-#include "sampler/timestep.h"
 
 typedef struct DistillConfig {
     FieldKind field;
@@ -29,9 +30,9 @@ typedef struct DistillConfig {
     long steps;                     /* N */
     uint64_t seed;
     real lr, lr_end;
-    TimestepPolicy timesteps;
-    real guidance;
-    TimeWeight weight;
+    DrawConfig draw;                /* the estimator, its settings and what it draws */
+    PhiKind phi;                    /* of ssd; pearson_depth: of the render's depth */
+    int negative;                   /* guidance goes away from the negative prompt */
 } DistillConfig;
 
 typedef struct Distill {

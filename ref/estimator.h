@@ -69,6 +69,7 @@ typedef struct Estimate {         /* borrowed, all of it */
     const Phi *phi;               /* SSD. NULL elsewhere */
     const PerpNeg *perp_neg;      /* NULL: guidance is classifier-free guidance alone */
     View view;                    /* of the image, for the prompt's view suffix */
+    int negative;                 /* guidance goes away from the negative prompt, not from none */
     Arena *arena;                 /* scratch, partly rewound in between: a listener keeps nothing there; the caller rewinds the rest */
     const Trace *trace;           /* or NULL */
     Err *err;

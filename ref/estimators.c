@@ -8,28 +8,45 @@
 
 #define NOISE "in.noise"
 
+/* Schedules: of sdi, ism, dsd, cds, fsd those of the papers, which belong to the method; the others draw t anywhere in .02 to .98 there, and have
+ * one falling line here, which suits short runs. */
 static const Estimator estimators[] = {
-    { "sds", "ref/sds.c", "DreamFusion, arXiv:2209.14988", "Eq. 3", "the noise", "t guidance weight", NOISE, "sds", 0, sds_grad },
-    { "csd", "ref/csd.c", "CSD, arXiv:2310.19415", "its code", "nothing", "t w1 w2 weight", NOISE, "sds", 0, csd_grad },
-    { "nfsd", "ref/nfsd.c", "NFSD, arXiv:2310.17590", "its reviews", "nothing; the negative prompt's prediction", "t guidance threshold weight", NOISE,
-      "sds", 0, nfsd_grad },
-    { "sdi", "ref/sdi.c", "SDI, arXiv:2405.15891", "Eq. 10", "kappa, by inversion with the prompt",
-      "t tau guidance guidance_inverse inversion_steps noise_scale form kappa", NOISE, "", 0, sdi_grad },
-    { "ism", "ref/ism.c", "LucidDreamer, arXiv:2311.11284", "Eq. 17", "the prediction at s < t, by inversion without a prompt", "t s delta_S guidance",
-      NOISE, "", 0, ism_grad },
-    { "vsd", "ref/vsd.c", "ProlificDreamer, arXiv:2305.16213", "its code", "the score of the renders", "t guidance weight", NOISE, "sds", 0, vsd_grad },
-    { "asd", "ref/asd.c", "ScaleDreamer, arXiv:2407.02040", "its code", "the prediction at t + D, same noise", "t t_baseline guidance weight", NOISE, "sds",
-      0, asd_grad },
-    { "dsd", "ref/dsd.c", "DSD, arXiv:2412.06780", "its code", "the prediction at t + D, noise of an ODE", "t t_baseline guidance guidance_baseline ode_steps weight",
-      "in.eps_star", "sds", 1, dsd_grad },
-    { "dsd_star", "ref/dsd.c", "DSD, arXiv:2412.06780", "its figure of DDIM", "the prediction one DDIM step before", "guidance ode_steps", "in.eps_star", "", 1,
-      dsd_star_grad },
-    { "cds", "ref/cds.c", "Consistent3D, arXiv:2401.09050", "its code", "the prediction at s < t, one Euler step on", "t s guidance weight sign", NOISE,
-      "uniform", 1, cds_grad },
-    { "fsd", "ref/fsd.c", "Flow Score Distillation, arXiv:2405.10988", "its code", "one noise for the whole run", "t guidance weight", NOISE, "sigma/alpha", 1,
-      fsd_grad },
-    { "ssd", "ref/ssd.c", "SteinDreamer, arXiv:2401.00604", "its page", "the noise, and a Stein term of mean 0", "t guidance weight mu1 mu stein_sign", NOISE,
-      "sds", 0, ssd_grad },
+    { .name = "sds", .file = "ref/sds.c", .paper = "DreamFusion, arXiv:2209.14988", .equation = "Eq. 3", .pairs = "the noise", .keys = "t guidance weight",
+      .noise = NOISE, .weight = "sds", .options = "weight negative", .anneal = TIMESTEP_LINEAR, .t_min = 0.02, .t_max = 0.98, .calls = "2", .grad = sds_grad },
+    { .name = "csd", .file = "ref/csd.c", .paper = "CSD, arXiv:2310.19415", .equation = "its code", .pairs = "nothing", .keys = "t w1 w2 weight",
+      .noise = NOISE, .weight = "sds", .options = "weight w1 w2 negative", .anneal = TIMESTEP_LINEAR, .t_min = 0.02, .t_max = 0.98, .calls = "2, 3 with w2",
+      .grad = csd_grad },
+    { .name = "nfsd", .file = "ref/nfsd.c", .paper = "NFSD, arXiv:2310.17590", .equation = "its reviews", .pairs = "nothing", .keys = "t guidance threshold weight",
+      .noise = NOISE, .weight = "sds", .options = "weight threshold negative", .anneal = TIMESTEP_LINEAR, .t_min = 0.02, .t_max = 0.98,
+      .calls = "2, 3 from t = threshold on", .grad = nfsd_grad },
+    { .name = "sdi", .file = "ref/sdi.c", .paper = "SDI, arXiv:2405.15891", .equation = "Eq. 10", .pairs = "kappa, by inversion with the prompt",
+      .keys = "t tau guidance guidance_inverse inversion_steps noise_scale form kappa", .noise = NOISE, .weight = "",
+      .options = "guidance-inverse inversion-steps noise-scale tau-max form kappa negative", .anneal = TIMESTEP_LINEAR, .t_min = 0.2, .t_max = 0.98,
+      .calls = "2 + 2 int(10 t / 1000)", .grad = sdi_grad },
+    { .name = "ism", .file = "ref/ism.c", .paper = "LucidDreamer, arXiv:2311.11284", .equation = "Eq. 17, as SDI cites it",
+      .pairs = "the prediction at s < t, by inversion without a prompt", .keys = "t s delta_S guidance", .noise = NOISE, .weight = "",
+      .options = "delta-t delta-s negative", .anneal = TIMESTEP_UNIFORM, .t_min = 0.02, .t_max = 0.5, .calls = "3 + ceil(s / delta_s)", .grad = ism_grad },
+    { .name = "vsd", .file = "ref/vsd.c", .paper = "ProlificDreamer, arXiv:2305.16213", .equation = "its code", .pairs = "the score of the renders",
+      .keys = "t guidance weight", .noise = NOISE, .weight = "sds", .options = "weight negative", .anneal = TIMESTEP_TWO_STAGE, .t_min = 0.02, .t_max = 0.98,
+      .calls = "3, and the LoRA's training", .grad = vsd_grad },
+    { .name = "asd", .file = "ref/asd.c", .paper = "ScaleDreamer, arXiv:2407.02040", .equation = "its code", .pairs = "the prediction at t + D, same noise",
+      .keys = "t t_baseline guidance weight", .noise = NOISE, .weight = "sds", .options = "weight negative", .anneal = TIMESTEP_LINEAR, .t_min = 0.02, .t_max = 0.98,
+      .calls = "3", .grad = asd_grad },
+    { .name = "dsd", .file = "ref/dsd.c", .paper = "DSD, arXiv:2412.06780", .equation = "its code", .pairs = "the prediction at t + D, noise of an ODE",
+      .keys = "t t_baseline guidance guidance_baseline ode_steps weight", .noise = "in.eps_star", .noise_of_run = 1, .weight = "sds",
+      .options = "weight guidance-baseline ode-steps negative", .anneal = TIMESTEP_SQRT, .t_min = 0.32, .t_max = 0.98, .calls = "5 + 2 (levels above t + D)",
+      .grad = dsd_grad },
+    { .name = "dsd_star", .file = "ref/dsd.c", .paper = "DSD, arXiv:2412.06780", .equation = "its figure of DDIM", .pairs = "the prediction one DDIM step before",
+      .keys = "guidance ode_steps", .noise = "in.eps_star", .noise_of_run = 1, .weight = "", .options = "", .calls = "2 a step of DDIM", .grad = dsd_star_grad },
+    { .name = "cds", .file = "ref/cds.c", .paper = "Consistent3D, arXiv:2401.09050", .equation = "its code", .pairs = "the prediction at s < t, one Euler step on",
+      .keys = "t s guidance weight sign", .noise = NOISE, .noise_of_run = 1, .weight = "uniform", .options = "weight delta-t spread cds-sign negative",
+      .anneal = TIMESTEP_HIFA, .t_min = 0.1, .t_max = 0.7, .calls = "4", .grad = cds_grad },
+    { .name = "fsd", .file = "ref/fsd.c", .paper = "Flow Score Distillation, arXiv:2405.10988", .equation = "its code", .pairs = "one noise for the whole run",
+      .keys = "t guidance weight", .noise = NOISE, .noise_of_run = 1, .weight = "sigma/alpha", .options = "weight negative", .anneal = TIMESTEP_LINEAR,
+      .t_min = 0.02, .t_max = 0.98, .calls = "2", .grad = fsd_grad },
+    { .name = "ssd", .file = "ref/ssd.c", .paper = "SteinDreamer, arXiv:2401.00604", .equation = "its page", .pairs = "the noise, and a Stein term of mean 0",
+      .keys = "t guidance weight mu1 mu stein_sign", .noise = NOISE, .weight = "sds", .options = "weight mu1 mu phi stein-sign negative", .anneal = TIMESTEP_LINEAR,
+      .t_min = 0.02, .t_max = 0.98, .calls = "2, and phi's network", .grad = ssd_grad },
 };
 enum { ESTIMATORS = sizeof estimators / sizeof estimators[0] };
 
@@ -40,27 +57,27 @@ static const char *const cds_signs[] = { "released", "opposite", NULL };
 static const char *const stein_signs[] = { "unbiased", "printed", NULL };
 
 static const StepKey keys[] = {
-    { "t", KEY_WHOLE, offsetof(Step, t), 0, 999, NULL, NULL, "timestep, 0..999" },
-    { "weight", KEY_WORD, offsetof(Step, weight), 0, 0, weights, NULL, "sds, uniform, fantasia3d or sigma/alpha" },
-    { "guidance", KEY_NUMBER, offsetof(Step, guidance), 0, 0, NULL, NULL, "s of e_uncond + s (e_cond - e_uncond)" },
-    { "w1", KEY_NUMBER, offsetof(Step, w1), 0, 0, NULL, NULL, "csd: of the prompt" },
-    { "w2", KEY_NUMBER, offsetof(Step, w2), 0, 0, NULL, NULL, "csd: of the negative prompt" },
-    { "threshold", KEY_WHOLE, offsetof(Step, threshold), 0, 1000, NULL, NULL, "nfsd: below this t no negative prompt" },
-    { "tau", KEY_WHOLE, offsetof(Step, tau), 0, 999, NULL, NULL, "sdi: inversion ends at t + tau" },
-    { "guidance_inverse", KEY_NUMBER, offsetof(Step, guidance_inverse), 0, 0, NULL, NULL, "sdi: of the inversion" },
-    { "inversion_steps", KEY_WHOLE, offsetof(Step, inversion_steps), 1, 1000, NULL, NULL, "sdi: moves of the inversion" },
-    { "noise_scale", KEY_NUMBER, offsetof(Step, noise_scale), 0, 0, NULL, NULL, "sdi: H = noise_scale sigma_t noise" },
-    { "form", KEY_WORD, offsetof(Step, sdi_form), 0, 0, forms, "paper", "sdi: paper or official" },
-    { "kappa", KEY_WORD, offsetof(Step, kappa), 0, 0, kappas, "inversion", "sdi: inversion, random or fixed-point" },
-    { "s", KEY_WHOLE, offsetof(Step, s), 0, 999, NULL, NULL, "ism, cds: the other timestep, below t" },
-    { "delta_S", KEY_WHOLE, offsetof(Step, delta_s), 1, 999, NULL, NULL, "ism: step of the inversion" },
-    { "t_baseline", KEY_WHOLE, offsetof(Step, t_baseline), 0, 999, NULL, NULL, "asd, dsd: timestep of the baseline" },
-    { "guidance_baseline", KEY_NUMBER, offsetof(Step, guidance_baseline), 0, 0, NULL, NULL, "dsd: of the baseline" },
-    { "ode_steps", KEY_WHOLE, offsetof(Step, ode_steps), 1, 999, NULL, "10", "dsd: steps of the whole range of t" },
-    { "sign", KEY_WORD, offsetof(Step, cds_sign), 0, 0, cds_signs, "released", "cds: released or opposite" },
-    { "stein_sign", KEY_WORD, offsetof(Step, ssd_sign), 0, 0, stein_signs, "unbiased", "ssd: unbiased or printed" },
-    { "mu1", KEY_NUMBER, offsetof(Step, mu1), 0, 0, NULL, NULL, "ssd: of the noise" },
-    { "mu", KEY_NUMBER, offsetof(Step, mu), 0, 0, NULL, NULL, "ssd: of the Stein term" },
+    { "t", KEY_WHOLE, offsetof(Step, t), 0, 999, NULL, NULL, "500", "timestep, 0..999" },
+    { "weight", KEY_WORD, offsetof(Step, weight), 0, 0, weights, NULL, "sds", "sds, uniform, fantasia3d or sigma/alpha" },
+    { "guidance", KEY_NUMBER, offsetof(Step, guidance), 0, 0, NULL, NULL, "7.5", "s of e_uncond + s (e_cond - e_uncond)" },
+    { "w1", KEY_NUMBER, offsetof(Step, w1), 0, 0, NULL, NULL, "1", "csd: of the prompt" },
+    { "w2", KEY_NUMBER, offsetof(Step, w2), 0, 0, NULL, NULL, "0.5", "csd: of the negative prompt" },
+    { "threshold", KEY_WHOLE, offsetof(Step, threshold), 0, 1000, NULL, NULL, "200", "nfsd: below this t no negative prompt" },
+    { "tau", KEY_WHOLE, offsetof(Step, tau), 0, 999, NULL, NULL, "20", "sdi: inversion ends at t + tau" },
+    { "guidance_inverse", KEY_NUMBER, offsetof(Step, guidance_inverse), 0, 0, NULL, NULL, "-7.5", "sdi: of the inversion" },
+    { "inversion_steps", KEY_WHOLE, offsetof(Step, inversion_steps), 1, 1000, NULL, NULL, "5", "sdi: moves of the inversion" },
+    { "noise_scale", KEY_NUMBER, offsetof(Step, noise_scale), 0, 0, NULL, NULL, "0.3", "sdi: H = noise_scale sigma_t noise" },
+    { "form", KEY_WORD, offsetof(Step, sdi_form), 0, 0, forms, "paper", "paper", "sdi: paper or official" },
+    { "kappa", KEY_WORD, offsetof(Step, kappa), 0, 0, kappas, "inversion", "inversion", "sdi: inversion, random or fixed-point" },
+    { "s", KEY_WHOLE, offsetof(Step, s), 0, 999, NULL, NULL, "420", "ism, cds: the other timestep, below t" },
+    { "delta_S", KEY_WHOLE, offsetof(Step, delta_s), 1, 999, NULL, NULL, "200", "ism: step of the inversion" },
+    { "t_baseline", KEY_WHOLE, offsetof(Step, t_baseline), 0, 999, NULL, NULL, "520", "asd, dsd: timestep of the baseline" },
+    { "guidance_baseline", KEY_NUMBER, offsetof(Step, guidance_baseline), 0, 0, NULL, NULL, "1", "dsd: of the baseline" },
+    { "ode_steps", KEY_WHOLE, offsetof(Step, ode_steps), 1, 999, NULL, "10", "10", "dsd: steps of the whole range of t" },
+    { "sign", KEY_WORD, offsetof(Step, cds_sign), 0, 0, cds_signs, "released", "released", "cds: released or opposite" },
+    { "stein_sign", KEY_WORD, offsetof(Step, ssd_sign), 0, 0, stein_signs, "unbiased", "unbiased", "ssd: unbiased or printed" },
+    { "mu1", KEY_NUMBER, offsetof(Step, mu1), 0, 0, NULL, NULL, "1", "ssd: of the noise" },
+    { "mu", KEY_NUMBER, offsetof(Step, mu), 0, 0, NULL, NULL, "0.37", "ssd: of the Stein term" },
 };
 enum { KEYS = sizeof keys / sizeof keys[0] };
 
@@ -103,12 +120,17 @@ const StepKey *estimator_key(const Estimator *e, int i)
     return key;
 }
 
+int list_has(const char *list, const char *name)
+{
+    char word[WORD_ROOM];
+    for (int i = 0; word_of(word, list, i); i++)
+        if (strcmp(word, name) == 0) return 1;
+    return 0;
+}
+
 int estimator_reads(const Estimator *e, const char *key)
 {
-    const StepKey *found;
-    for (int i = 0; (found = estimator_key(e, i)) != NULL; i++)
-        if (strcmp(found->name, key) == 0) return 1;
-    return 0;
+    return list_has(e->keys, key);
 }
 
 static int set_word(Step *p, const StepKey *key, const char *text, Err *err)

@@ -6,6 +6,7 @@
 #define SDREF_REF_ESTIMATORS_H
 
 #include "ref/estimator.h"
+#include "sampler/timestep.h"
 
 typedef struct Estimator {
     const char *name;             /* of --estimator and of traces */
@@ -15,6 +16,10 @@ typedef struct Estimator {
     const char *noise;            /* the tensor that Step.noise is in traces: in.noise or in.eps_star */
     const char *weight;           /* w(t) by default; "" where the algorithm has its own */
     int noise_of_run;             /* the noise is drawn once in a run, not in every step */
+    const char *options;          /* those of `sdref distill` that not all have: "weight w1 w2 negative" */
+    TimestepKind anneal;          /* how a run chooses t by default, from t_min to t_max, shares of T */
+    double t_min, t_max;
+    const char *calls;            /* of the prior's network a step and view, guidance being neither 0 nor 1 */
     EstimatorGrad *grad;
 } Estimator;
 
@@ -27,6 +32,7 @@ typedef struct StepKey {
     double lo, hi;                /* of whole numbers */
     const char *const *words;     /* of a KEY_WORD, NULL at the end */
     const char *standard;         /* where absent; NULL: needed */
+    const char *trial;            /* what `sdref trace` takes where nothing else is said */
     const char *meaning;
 } StepKey;
 
@@ -34,6 +40,8 @@ int estimator_count(void);
 const Estimator *estimator_at(int i);
 const Estimator *estimator_find(const char *name);         /* NULL: none */
 const StepKey *step_key_find(const char *name);            /* NULL: none */
+/* Is `name` one of the words of a list such as keys or options? */
+int list_has(const char *list, const char *name);
 /* Does the estimator read that setting? */
 int estimator_reads(const Estimator *e, const char *key);
 /* The i-th setting that it reads, from 0; NULL: no more. */

@@ -107,7 +107,7 @@ static int guided(real *eps, const char *name, const real *xt, int t, real guida
 
 int guided_eps(real *eps, const char *name, const real *xt, int t, real guidance, const Estimate *k)
 {
-    return guided(eps, name, xt, t, guidance, COND_NULL, k);
+    return guided(eps, name, xt, t, guidance, k->negative ? COND_NEGATIVE : COND_NULL, k);
 }
 
 int guided_eps_negative(real *eps, const char *name, const real *xt, int t, real guidance, const Estimate *k)

@@ -13,7 +13,9 @@ int pearson_gap(real *gap, real *grad_b, const real *a, const real *b, size_t n,
     const real mean_a = sum16(a, n) / (real)n, mean_b = sum16(b, n) / (real)n;
     const real size_a = r_sqrt(sumsq_about16(a, mean_a, n)), size_b = r_sqrt(sumsq_about16(b, mean_b, n));
     Sum16 products = { 0 };
-    if (!(size_a > 0) || !(size_b > 0)) return err_set(err, "pearson: found %s without variance, expected values that differ", size_a > 0 ? "x_t" : "depth");
+    /* about the first value, not the mean, whose rounding would pass for variance */
+    const int flat_a = !(sumsq_about16(a, a[0], n) > 0), flat_b = !(sumsq_about16(b, b[0], n) > 0);
+    if (flat_a || flat_b) return err_set(err, "pearson: found %s without variance, expected values that differ", flat_a ? "depth" : "x_t");
     for (size_t i = 0; i < n; i++) sum16_add(&products, (a[i] - mean_a) * (b[i] - mean_b));
     const real r = sum16_end(&products) / (size_a * size_b);
     for (size_t i = 0; i < n; i++) grad_b[i] = -(((a[i] - mean_a) / size_a - r * ((b[i] - mean_b) / size_b)) / size_b);

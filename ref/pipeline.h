@@ -54,7 +54,7 @@ typedef struct TextStates {
 int  pipeline_text(TextStates *out, Pipeline *p, CondKind kind, const char *text, Err *err);
 void text_states_free(TextStates *s);
 
-/* The pipeline as a Denoiser for one prompt and size. COND_NULL is the negative prompt if there is one, as in diffusers. */
+/* The pipeline as a Denoiser for one prompt and size. COND_NEGATIVE without a negative prompt is no prompt. */
 typedef struct Prior Prior;
 /* h, w: of the UNet's input, checked before prompts are encoded. negative: NULL for none. Borrows p. */
 Prior   *prior_new(Pipeline *p, const char *prompt, const char *negative, int h, int w, Err *err);

@@ -121,7 +121,7 @@ struct Prior {
     Pipeline *p;
     Condition condition;
     TextStates text[LABELS];  /* the prompt with each label that the condition knows; without views in text[0] */
-    TextStates other;         /* the negative prompt, or the empty one */
+    TextStates none, negative;/* of no prompt; of the negative one, if there is one */
     int has_negative, h, w;
     Tape *tape;
     size_t mark;
@@ -176,7 +176,8 @@ static const TextStates *states_of(const Prior *d, const Cond *cond)
 {
     const ViewThresholds th = view_thresholds_default();
     const View *view = &cond->view;
-    if (cond->kind != COND_TEXT) return &d->other;
+    if (cond->kind == COND_NEGATIVE && d->has_negative) return &d->negative;
+    if (cond->kind != COND_TEXT) return &d->none;
     if (d->condition == CONDITION_VIEW) return &d->text[view_label(view->elevation, view->azimuth, &th)];
     if (d->condition == CONDITION_VIEW_LR) return &d->text[view_label_lr(view->elevation, view->azimuth, &th)];
     return &d->text[0];
@@ -186,7 +187,6 @@ static int predict(void *self, real *eps, const real *xt, int t, const Cond *con
 {
     Prior *d = self;
     const size_t n = (size_t)d->p->unet->config.in_channels * (size_t)d->h * (size_t)d->w;
-    if (cond->kind == COND_NEGATIVE && !d->has_negative) return err_set(err, "the negative prompt was asked for, and none was given");
     tape_rewind(d->tape, d->mark);
     d->err = (Err){ 0 };
     const Tensor *y = forward(d, d->tape, xt, t, states_of(d, cond), &d->err);
@@ -225,7 +225,8 @@ static int prior_fill(Prior *d, const char *prompt, const char *negative, Err *e
     if (d->condition == CONDITION_PROMPT) {
         if (pipeline_text(&d->text[0], d->p, COND_TEXT, prompt, err) != 0) return -1;
     } else if (encode_views(d, prompt, err) != 0) return -1;
-    if (pipeline_text(&d->other, d->p, negative == NULL ? COND_NULL : COND_NEGATIVE, negative, err) != 0) return -1;
+    if (pipeline_text(&d->none, d->p, COND_NULL, NULL, err) != 0) return -1;
+    if (negative != NULL && pipeline_text(&d->negative, d->p, COND_NEGATIVE, negative, err) != 0) return -1;
     d->tape = tape_new(&d->err);
     if (d->tape == NULL) return err_set(err, "%s", d->err.msg);
     tape_recording(d->tape, 0);
@@ -258,7 +259,8 @@ void prior_free(Prior *d)
 {
     if (d == NULL) return;
     for (int label = 0; label < LABELS; label++) text_states_free(&d->text[label]);
-    text_states_free(&d->other);
+    text_states_free(&d->none);
+    text_states_free(&d->negative);
     tape_free(d->tape);
     mem_free(d);
 }
@@ -268,7 +270,7 @@ Denoiser prior_denoiser(Prior *d) { return (Denoiser){ d->p->unet->config.in_cha
 int prior_dropped(const Prior *d, CondKind kind)
 {
     int most = 0;
-    if (kind != COND_TEXT) return d->other.dropped;
+    if (kind != COND_TEXT) return d->negative.dropped;
     for (int label = 0; label < LABELS; label++)
         if (d->text[label].dropped > most) most = d->text[label].dropped;
     return most;

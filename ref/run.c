@@ -15,7 +15,12 @@ static const char *const examples[] = {
     NULL
 };
 static const char *const conditions[] = { "posed", "view-lr", "view", "prompt", NULL };
-static const char *const estimators[] = { "sds", NULL };
+static const char *const run_estimators[] = { "sds", "csd", "nfsd", "sdi", "ism", "asd", "dsd", "cds", "fsd", "ssd", NULL };
+static const char *const forms[] = { "paper", "official", NULL };
+static const char *const kappas[] = { "inversion", "random", "fixed-point", NULL };
+static const char *const cds_signs[] = { "released", "opposite", NULL };
+static const char *const stein_signs[] = { "unbiased", "printed", NULL };
+static const char *const phis[] = { "none", "quadratic", "pearson_depth", NULL };
 static const char *const weights[] = { "sds", "uniform", "fantasia3d", "sigma/alpha", NULL };
 static const char *const conventions[] = { "uncond", "text", NULL };
 static const char *const policies[] = { "uniform", "linear", "hifa", "sqrt", "two-stage", NULL };
@@ -33,15 +38,36 @@ static const Option options[] = {
     { EXACT_GROUP, "sigma-d", OPT_REAL, OPT_RESULT, "0.02", NULL, "width of each image's Gaussian, in [-1,1] units", 1e-4, 1, NULL },
     { EXACT_GROUP, "prior-seed", OPT_UINT64, OPT_RESULT, "0", NULL, "of the image set", 0, 0, NULL },
 
-    { "The estimator", "estimator", OPT_CHOICE, OPT_RESULT, "sds", NULL, "score distillation sampling", 0, 0, estimators },
+    { "The estimator", "estimator", OPT_CHOICE, OPT_RESULT, "sds", NULL, "what turns the prior into a gradient (`sdref estimators`)", 0, 0, run_estimators },
     { "The estimator", "guidance", OPT_REAL, OPT_RESULT, NULL, "S",
       "e = e_uncond + S (e_cond - e_uncond). Default: 1, with a folder 7.5", -1000, 1000, NULL },
     { "The estimator", "cfg-convention", OPT_CHOICE, OPT_RESULT, "uncond", NULL,
       "how S is meant; text: e = e_cond + S (e_cond - e_uncond), as threestudio's SDS has it, is S + 1 here", 0, 0, conventions },
-    { "The estimator", "weight", OPT_CHOICE, OPT_RESULT, "sds", NULL, "w(t): 1 - abar, 1, alpha (1 - abar), sigma/alpha", 0, 0, weights },
-    { "The estimator", "anneal", OPT_CHOICE, OPT_RESULT, "linear", NULL, "how t is chosen", 0, 0, policies },
-    { "The estimator", "t-max", OPT_REAL, OPT_RESULT, "0.98", NULL, "largest t, as a share of 1000", 0, 1, NULL },
-    { "The estimator", "t-min", OPT_REAL, OPT_RESULT, "0.02", NULL, "smallest t, likewise", 0, 1, NULL },
+    { "The estimator", "anneal", OPT_CHOICE, OPT_RESULT, NULL, NULL, "how t is chosen. Default: the estimator's, of sds linear", 0, 0, policies },
+    { "The estimator", "t-max", OPT_REAL, OPT_RESULT, NULL, NULL, "largest t, as a share of 1000; of sds 0.98", 0, 1, NULL },
+    { "The estimator", "t-min", OPT_REAL, OPT_RESULT, NULL, NULL, "smallest t, likewise; of sds 0.02", 0, 1, NULL },
+
+    { OWN_GROUP, "weight", OPT_CHOICE, OPT_RESULT, NULL, NULL, "w(t): 1 - abar, 1, alpha (1 - abar), sigma/alpha; of sds the first", 0, 0, weights },
+    { OWN_GROUP, "negative", OPT_STRING, OPT_RESULT, "", "TEXT", "a negative prompt, for a folder; \"\": none", 0, 0, NULL },
+    { OWN_GROUP, "w1", OPT_REAL, OPT_RESULT, "1", NULL, "csd: factor of the prompt", -1000, 1000, NULL },
+    { OWN_GROUP, "w2", OPT_REAL, OPT_RESULT, "0", NULL, "csd: factor of the negative prompt", -1000, 1000, NULL },
+    { OWN_GROUP, "threshold", OPT_INT, OPT_RESULT, "200", "T", "nfsd: below this t no negative prompt", 0, 1000, NULL },
+    { OWN_GROUP, "form", OPT_CHOICE, OPT_RESULT, "paper", NULL, "sdi: the algorithm of the paper, or of its code", 0, 0, forms },
+    { OWN_GROUP, "kappa", OPT_CHOICE, OPT_RESULT, "inversion", NULL, "sdi: how its noise is found", 0, 0, kappas },
+    { OWN_GROUP, "inversion-steps", OPT_INT, OPT_RESULT, "10", "N", "sdi: moves of an inversion to t = 1000; int(N t / 1000) are made", 1, 1000, NULL },
+    { OWN_GROUP, "guidance-inverse", OPT_REAL, OPT_RESULT, NULL, "S", "sdi: of the inversion. Default: -guidance", -1000, 1000, NULL },
+    { OWN_GROUP, "noise-scale", OPT_REAL, OPT_RESULT, "0.3", NULL, "sdi: H = noise-scale sigma_t noise", 0, 100, NULL },
+    { OWN_GROUP, "tau-max", OPT_REAL, OPT_RESULT, "0.0333333333", NULL, "sdi: tau is drawn below this share of 1000", 0, 0.9, NULL },
+    { OWN_GROUP, "delta-t", OPT_INT, OPT_RESULT, NULL, "T", "ism: t - s, 80; cds: the least t - s, 100", 1, 500, NULL },
+    { OWN_GROUP, "delta-s", OPT_INT, OPT_RESULT, "200", "T", "ism: steps of its inversion", 1, 999, NULL },
+    { OWN_GROUP, "spread", OPT_INT, OPT_RESULT, "200", "T", "cds: t - s is drawn from delta-t to below delta-t + spread", 1, 500, NULL },
+    { OWN_GROUP, "cds-sign", OPT_CHOICE, OPT_RESULT, "released", NULL, "cds: of its gradient", 0, 0, cds_signs },
+    { OWN_GROUP, "guidance-baseline", OPT_REAL, OPT_RESULT, "1", "S", "dsd: of the baseline; the paper's identity needs that of --guidance", -1000, 1000, NULL },
+    { OWN_GROUP, "ode-steps", OPT_INT, OPT_RESULT, "10", "N", "dsd: of the whole range of t", 1, 999, NULL },
+    { OWN_GROUP, "mu1", OPT_REAL, OPT_RESULT, "1", NULL, "ssd: factor of the noise", -1000, 1000, NULL },
+    { OWN_GROUP, "mu", OPT_REAL, OPT_RESULT, "0", NULL, "ssd: factor of the Stein term (needed)", -1e6, 1e6, NULL },
+    { OWN_GROUP, "phi", OPT_CHOICE, OPT_RESULT, "quadratic", NULL, "ssd: its baseline", 0, 0, phis },
+    { OWN_GROUP, "stein-sign", OPT_CHOICE, OPT_RESULT, "unbiased", NULL, "ssd: of the Stein term; as printed it is biased", 0, 0, stein_signs },
 
     { "The field", "field", OPT_CHOICE, OPT_RESULT, "voxel", NULL, "what is optimised", 0, 0, fields },
     { "The field", "grid", OPT_INT, OPT_RESULT, "48", "N", "voxel nodes a side", 2, 256, NULL },
@@ -102,17 +128,10 @@ static int config_read(DistillConfig *c, const Options *o, Err *err)
         .seed = opt_uint64(o, "seed"),
         .lr = opt_real(o, "lr"),
         .lr_end = opt_real(o, "lr-end"),
-        .timesteps = {
-            .kind = (TimestepKind)opt_choice(o, "anneal"),
-            .min = opt_double(o, "t-min"), .max = opt_double(o, "t-max"),
-            .max_late = 0.5, .share = 0.2,                         /* two-stage, as VSD: 5000 of 25000 steps */
-        },
-        .guidance = opt_real(o, "guidance") + (opt_choice(o, "cfg-convention") == 1 ? R(1.0) : R(0.0)),
-        .weight = (TimeWeight)opt_choice(o, "weight"),
     };
     world_background(c->background);
     if (view_range_check(&c->range, err) != 0) return -1;
-    return timestep_policy_check(&c->timesteps, err);
+    return run_estimator_config(c, o, err);
 }
 
 static ExactConfig exact_read(const DistillConfig *c, const Options *o)
@@ -141,7 +160,7 @@ static int open_all(Run *run, Options *o, int with_prior, Err *err)
     DistillConfig c;
     if (prompt_read(run, o, err) != 0) return -1;
     if (with_prior && run_prior_open(run, o, err) != 0) return -1;
-    if (config_read(&c, o, err) != 0) return -1;
+    if (run_estimator_open(o, err) != 0 || config_read(&c, o, err) != 0) return -1;
     run->exact_config = exact_read(&c, o);
     run->truth = run->known && (c.field != FIELD_IMAGE || run->exact_config.condition == CONDITION_POSED);
     if (world_open(&run->world, c.resolution, c.resolution, run->exact_config.seed, err) != 0) return -1;
@@ -204,6 +223,7 @@ int run_settings_write(const Run *run, const Options *o, Err *err)
         const char *text = opt_text(o, i);
         if (options[i].scope != OPT_RESULT || text == NULL) continue;
         if (run->pipeline != NULL && strcmp(options[i].group, EXACT_GROUP) == 0) continue;
+        if (strcmp(options[i].group, OWN_GROUP) == 0 && !list_has(run_estimator(o)->options, options[i].name)) continue;
         json_put(&j, first ? "\n    " : ",\n    ");
         json_put_string(&j, options[i].name);
         json_put(&j, ": ");
@@ -260,7 +280,7 @@ int run_settings_read(Options *o, char **prompt, const char *folder, Err *err)
         else status = setting_read(o, json_key(s), text, path, err);
     }
     for (int i = 0; i < distill_command.noptions && status == 0; i++)
-        if (options[i].scope == OPT_RESULT && opt_text(o, i) == NULL)
+        if (options[i].scope == OPT_RESULT && opt_text(o, i) == NULL && strcmp(options[i].group, OWN_GROUP) != 0)
             status = err_set(err, "%s: no setting '%s'; expected one", path, options[i].name);
     if (status == 0) {
         *prompt = mem_new(strlen(found) + 1, 1, "prompt", err);

@@ -23,6 +23,8 @@
 #define PRIOR_DEFAULT "exact"                                           /* of --prior: exact, or a folder */
 #define EXACT_GROUP "The exact prior"                                   /* heading of the options that no other prior knows */
 
+#define OWN_GROUP "The estimator's own"                                 /* of the options that not every estimator reads */
+
 typedef struct Run {
     const char *folder;             /* borrowed from the options */
     const char *prompt;             /* borrowed likewise */
@@ -58,6 +60,12 @@ int run_settings_read(Options *o, char **prompt, const char *folder, Err *err);
 int run_prior_open(Run *run, Options *o, Err *err);
 int run_prior_start(Run *run, const Options *o, int resolution, Err *err);
 int run_exact(Run *run, Err *err);                                      /* run->exact, if not there yet */
+/* run_estimator.c: the estimator of a run. Open: refuses what it does not read, chooses defaults. Config: into the loop's own. */
+const Estimator *run_estimator(const Options *o);
+int run_estimator_open(Options *o, Err *err);
+int run_estimator_config(DistillConfig *c, const Options *o, Err *err);
+int run_choose(Options *o, const char *name, const char *value, Err *err);      /* a default for what is still open */
+
 /* "model": digests of the files of a folder, into run.json; --resume: are they still the same? The exact prior has none. */
 int run_model_write(JsonText *j, const Run *run, Err *err);
 int run_model_check(const Run *run, Err *err);

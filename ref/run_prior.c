@@ -8,18 +8,13 @@
 
 /* ---- settings whose default depends on the prior or the field ---- */
 
-static int choose(Options *o, const char *name, const char *value, Err *err)
-{
-    return opt_has(o, name) ? 0 : opt_load(o, name, value, "default", err);
-}
-
 static int is_image(const Options *o) { return opt_choice(o, "field") == 0; }
 
 static int choose_exact(Options *o, Err *err)
 {
-    if (choose(o, "condition", is_image(o) ? "prompt" : "view-lr", err) != 0) return -1;
-    if (choose(o, "guidance", "1", err) != 0) return -1;
-    return choose(o, "resolution", "64", err);
+    if (run_choose(o, "condition", is_image(o) ? "prompt" : "view-lr", err) != 0) return -1;
+    if (run_choose(o, "guidance", "1", err) != 0) return -1;
+    return run_choose(o, "resolution", "64", err);
 }
 
 static int choose_resolution(Options *o, const Pipeline *p, Err *err)
@@ -39,8 +34,8 @@ static int choose_resolution(Options *o, const Pipeline *p, Err *err)
 static int choose_folder(Options *o, const Pipeline *p, Err *err)
 {
     const int text = p->unet->config.uses_text;
-    if (choose(o, "condition", is_image(o) || !text ? "prompt" : "view", err) != 0) return -1;
-    if (choose(o, "guidance", text ? "7.5" : "1", err) != 0) return -1;
+    if (run_choose(o, "condition", is_image(o) || !text ? "prompt" : "view", err) != 0) return -1;
+    if (run_choose(o, "guidance", text ? "7.5" : "1", err) != 0) return -1;
     return choose_resolution(o, p, err);
 }
 
@@ -53,6 +48,12 @@ static int check_name(const char *name, Err *err)
     const char *near = text_nearest(name, known, 1);
     return err_set(err, "--prior: found '%.200s', which is no folder; expected exact, or a diffusers folder%s", name,
                    near == NULL ? "" : "; did you mean 'exact'?");
+}
+
+static int check_exact(const Options *o, Err *err)
+{
+    if (opt_string(o, "negative")[0] == '\0') return 0;
+    return err_set(err, "--negative: found with --prior exact, expected with a folder: the exact prior takes no negative prompt");
 }
 
 static int check_given(const Options *o, const char *name, Err *err)
@@ -86,8 +87,8 @@ static int check_pipeline(const Pipeline *p, const Run *run, const Options *o, E
 int run_prior_open(Run *run, Options *o, Err *err)
 {
     const char *name = opt_string(o, "prior");
-    if (choose(o, "views", is_image(o) ? "1" : "4", err) != 0) return -1;
-    if (strcmp(name, "exact") == 0) return choose_exact(o, err);
+    if (run_choose(o, "views", is_image(o) ? "1" : "4", err) != 0) return -1;
+    if (strcmp(name, "exact") == 0) return check_exact(o, err) != 0 ? -1 : choose_exact(o, err);
     if (check_name(name, err) != 0 || check_given(o, name, err) != 0) return -1;
     run->pipeline = pipeline_open(name, NULL, err);
     if (run->pipeline == NULL || check_pipeline(run->pipeline, run, o, err) != 0) return -1;
@@ -105,8 +106,9 @@ int run_prior_start(Run *run, const Options *o, int resolution, Err *err)
     const ScheduleConfig sd = schedule_config_sd();
     if (run->pipeline != NULL) {
         const Condition condition = (Condition)opt_choice(o, "condition");
+        const char *negative = opt_string(o, "negative");
         run->S = run->pipeline->S;
-        run->network = prior_new_views(run->pipeline, run->prompt, NULL, condition, resolution, resolution, err);
+        run->network = prior_new_views(run->pipeline, run->prompt, negative[0] == '\0' ? NULL : negative, condition, resolution, resolution, err);
         if (run->network == NULL) return -1;
         run->D = prior_denoiser(run->network);
         return 0;

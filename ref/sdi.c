@@ -93,8 +93,10 @@ static int official(real *grad, const real *x0, const Step *p, const Estimate *k
     int grid[MOVES_MAX + 1];
     real *x = estimate_new(k, "x_t"), *eps_hat = estimate_new(k, "eps_cfg"), *kappa = estimate_new(k, "kappa");
     if (k->err->set) return -1;
+    if (t < 1) return err_set(k->err, "sdi: t is %d, expected at least 1 for the official form", t);
     const int count = invert_grid_sdi_official(grid, t, p->tau, k->S->T);
-    BUG_IF(p->inversion_steps != count - 1, "sdi: noise for %d moves, expected %d", p->inversion_steps, count - 1);
+    if (p->inversion_steps != count - 1)
+        return err_set(k->err, "sdi: inversion_steps is %d, expected %d: the moves of the official grid", p->inversion_steps, count - 1);
     memcpy(x, x0, n * sizeof *x);
     if (invert(x, grid, count, p, k) != 0) return -1;
     noise_of(kappa, x, x0, grid[count - 1], k);

@@ -385,7 +385,8 @@ static int distill_some(Sha256 *s, const World *world, const Schedule *S, Err *e
     DistillConfig config = {
         .field = FIELD_VOXEL, .grid = 8, .blob_slope = R(8.0), .resolution = world->h, .samples = 16, .jitter = 1, .views = 2,
         .view_mode = VIEWS_ANTIPODAL, .range = range, .steps = 3, .lr = R(0.2), .lr_end = R(0.02),
-        .timesteps = { .kind = TIMESTEP_LINEAR, .min = 0.02, .max = 0.98 }, .guidance = R(7.5), .weight = WEIGHT_SDS,
+        .draw = { .estimator = estimator_find("sds"), .settings = { .guidance = R(7.5), .weight = WEIGHT_SDS },
+                  .timesteps = { .kind = TIMESTEP_LINEAR, .min = 0.02, .max = 0.98 } },
     };
     world_background(config.background);
     ExactPrior *prior = exact_new(&world->source, &exact, 0, 0, S, err);

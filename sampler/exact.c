@@ -177,7 +177,7 @@ static int posed_items(Item *item, ExactPrior *p, const View *view)
 static int choose(Item *item, ExactPrior *p, const Cond *cond)
 {
     int n = 0;
-    const int everything = cond->kind == COND_NULL;
+    const int everything = cond->kind != COND_TEXT;
     if (p->config.condition == CONDITION_POSED) n = posed_items(item, p, &cond->view);
     if (p->config.condition == CONDITION_POSED && !everything) return n;
     const int all_views = everything || p->config.condition == CONDITION_PROMPT;
@@ -218,8 +218,7 @@ static void work_free(Work *w)
 static int exact_predict(void *self, real *eps, const real *xt, int t, const Cond *cond, Err *err)
 {
     ExactPrior *p = self;
-    const int everything = cond->kind == COND_NULL;
-    if (cond->kind == COND_NEGATIVE) return err_set(err, "exact prior: negative prompts need a network; it has none");
+    const int everything = cond->kind != COND_TEXT;
     if (everything && need_all(p, err) != 0) return -1;
     Work work = { 0 };
     int status = work_new(&work, p, capacity(p, everything), err);

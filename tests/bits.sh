@@ -35,6 +35,11 @@ work() {   # threads, folder, command...
     "$@" trace --resolution 11 --cameras 8 --threads "$threads" --out philox.safetensors || return 1
     "$@" trace --resolution 8 --cameras 8 --t 80 --weight sigma/alpha --rng torch-cpu --threads "$threads" \
          --out torch.safetensors || return 1
+    for estimator in csd nfsd sdi ism vsd asd dsd dsd_star cds fsd ssd; do
+        "$@" trace --estimator $estimator --resolution 8 --cameras 8 --threads "$threads" --out $estimator.safetensors || return 1
+    done
+    "$@" distill "a green frog" --estimator sdi --guidance 2 --resolution 9 --grid 8 --samples 4 --cameras 8 --views 2 --steps 3 --eval-every 3 --quiet \
+         --threads "$threads" --out sdi >sdi.txt || return 1
     "$@" trace --kind render --jitter --threads "$threads" --out render.safetensors || return 1
     for trace in philox torch render; do
         "$@" verify "$trace.safetensors" >"$trace.txt" || return 1

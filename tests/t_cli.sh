@@ -54,7 +54,15 @@ words() {
     gives "--help" 0 '*`sdref COMMAND --help`*' "$sdref" --help
     gives "help prompts" 0 'objects: *mug*' "$sdref" help prompts
     gives "help trace" 0 '?*' "$sdref" help trace
-    for c in distill render sample verify compare trace inspect init selftest; do
+    gives "estimators" 0 'r_t = *' "$sdref" estimators
+    gives "estimators sdi" 0 'its noise is in.noise' "$sdref" estimators sdi
+    gives "estimators --markdown" 0 '| ssd |*' "$sdref" estimators --markdown
+    refuses "an estimator that is none" "*NAME*'sdx'*" "$sdref" estimators sdx
+    refuses "an option of another estimator" '*--w1*sds*csd*' "$sdref" distill "a red mug" --w1 2 --out "$work/none"
+    refuses "ssd without a factor" '*--mu*' "$sdref" distill "a red mug" --estimator ssd --out "$work/none"
+    refuses "depth of an image" '*--phi*voxel*' "$sdref" distill "a red mug" --estimator ssd --mu 1 --phi pearson_depth --field image --out "$work/none"
+    refuses "a negative prompt of the exact prior" '*--negative*folder*' "$sdref" distill "a red mug" --negative "a cat" --out "$work/none"
+    for c in distill render sample verify compare trace inspect init selftest estimators; do
         run "$sdref" $c --help
         case $status-$out-$err in "0-"*"Usage: sdref $c"*-) say ok "$c --help" ;; *) say "status $status, '$err'" "$c --help" ;; esac
     done
@@ -130,6 +138,16 @@ traces() {   # of this program, judged by both
         for judge in sdref sdref-f64; do gives "$judge verifies $kind of $number" 0 'fine: *' "$build/$judge" verify "$work/$kind-$number"; done
         gives "inspect $kind of $number" 0 'sha256 *' "$sdref" inspect "$work/$kind-$number"
     done
+    for e in csd nfsd sdi ism vsd asd dsd dsd_star cds fsd ssd; do
+        gives "trace $e" 0 '' "$sdref" trace --estimator $e --resolution 8 --cameras 4 --out "$work/step-$number"
+        gives "verify $e" 0 'fine: *' "$sdref" verify "$work/step-$number"
+    done
+    gives "trace sdi as released" 0 '' "$sdref" trace --estimator sdi --set form=official,inversion_steps=6 --resolution 8 --cameras 4 --out "$work/step-$number"
+    gives "verify sdi as released" 0 'fine: *' "$sdref" verify "$work/step-$number"
+    refuses "a wrong number of moves" '*inversion_steps*expected 6*' "$sdref" trace --estimator sdi --set form=official --resolution 8 --cameras 4 --out "$work/two"
+    refuses "another estimator's setting" '*--set*w1=2*sds*' "$sdref" trace --set w1=2 --out "$work/two"
+    refuses "a setting without value" '*--set*w1*csd*' "$sdref" trace --estimator csd --set w1 --out "$work/two"
+    refuses "no number" '*w1*abc*number*' "$sdref" trace --estimator csd --set w1=abc --out "$work/two"
     gives "compare two kinds of trace" 1 'short: *' "$sdref" compare "$work/e-$number" "$work/r-$number"
 }
 

@@ -32,8 +32,10 @@ static DistillConfig config(void)
         .field = FIELD_VOXEL, .grid = 6, .blob_peak = 2, .blob_slope = 1, .resolution = SIDE, .samples = 12, .jitter = 1,
         .background = { R(0.5), R(0.5), R(0.5) }, .views = 2, .view_mode = VIEWS_ANTIPODAL,
         .range = { R(-10.0), R(45.0), R(-180.0), R(180.0), R(2.5), R(2.5), R(40.0), R(40.0) },
-        .steps = 60, .seed = 3, .lr = R(0.2), .lr_end = R(0.02), .timesteps = { TIMESTEP_LINEAR, 0.02, 0.98, 0.5, 0.2 },
-        .guidance = 1, .weight = WEIGHT_SDS,
+        .steps = 60, .seed = 3, .lr = R(0.2), .lr_end = R(0.02), .draw = {
+            .estimator = estimator_find("sds"), .settings = { .guidance = 1, .weight = WEIGHT_SDS },
+            .timesteps = { TIMESTEP_LINEAR, 0.02, 0.98, 0.5, 0.2 },
+        },
     };
 }
 

@@ -229,8 +229,10 @@ static void exact_prior_refuses(void)
     Err err = { 0 };
     CHECK(D.predict(D.self, eps, xt, 10, &(Cond){ COND_TEXT, { 0, R(170.0), R(2.5), R(40.0) } }, &err) != 0, "no camera has this label");
     CHECK(strstr(err.msg, "'back'") != NULL, "%s", err.msg);
-    Err negative = { 0 };
-    CHECK(D.predict(D.self, eps, xt, 10, &(Cond){ COND_NEGATIVE, { 0, 0, R(2.5), R(40.0) } }, &negative) != 0, "a negative prompt");
+    real none[N];
+    CHECK_OK(D.predict(D.self, eps, xt, 10, &(Cond){ COND_NEGATIVE, { 0, 0, R(2.5), R(40.0) } }, &s.err), &s.err);
+    CHECK_OK(D.predict(D.self, none, xt, 10, &(Cond){ COND_NULL, { 0, 0, R(2.5), R(40.0) } }, &s.err), &s.err);
+    CHECK(memcmp(eps, none, sizeof eps) == 0, "no negative prompt is no prompt");
     exact_free(p);
     teardown(&s);
 }
