@@ -2,7 +2,7 @@
 # t_cli.sh BUILD -- the two programs as a user meets them: exit codes, messages, files, interrupts. The last line is "N passed, N failed".
 build=${1:-build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
-golden=$PWD/tests/golden corpus=$PWD/tests/corpus/safetensors
+readme=$PWD/README.md golden=$PWD/tests/golden corpus=$PWD/tests/corpus/safetensors
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
@@ -57,6 +57,11 @@ words() {
     gives "estimators" 0 'r_t = *' "$sdref" estimators
     gives "estimators sdi" 0 'its noise is in.noise' "$sdref" estimators sdi
     gives "estimators --markdown" 0 '| ssd |*' "$sdref" estimators --markdown
+    verdict=ok
+    "$sdref" estimators --markdown >"$work/table"
+    while read -r line; do grep -qxF -e "$line" "$readme" || verdict="README.md has no line '$line'"; done <"$work/table"
+    [ "$(grep -c '^| .*ref/.*[.]c' "$work/table")" = "$(grep -c '^| .*`ref/[a-z]*[.]c` |' "$readme")" ] || verdict="README.md has another number of rows"
+    say "$verdict" "the README's table of estimators"
     refuses "an estimator that is none" "*NAME*'sdx'*" "$sdref" estimators sdx
     refuses "an option of another estimator" '*--w1*sds*csd*' "$sdref" distill "a red mug" --w1 2 --out "$work/none"
     refuses "ssd without a factor" '*--mu*' "$sdref" distill "a red mug" --estimator ssd --out "$work/none"
