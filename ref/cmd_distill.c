@@ -14,10 +14,10 @@
 static volatile sig_atomic_t interrupted;
 static void on_interrupt(int signal_number) { (void)signal_number; interrupted = 1; }
 
-static const char log_head[] = "step,t,grad_rms,psnr,psnr_object\n";
+static const char log_head[] = "step,t,grad_rms,psnr,psnr_object,calls\n";
 
 /* One row; without a score its columns stay empty. */
-static int log_row(Bytes *log, long step, const StepLog *s, const Score *score, Err *err)
+static int log_row(Bytes *log, long step, const StepLog *s, const Score *score, long calls, Err *err)
 {
     char grad[TEXT_DOUBLE_MAX], whole[TEXT_DOUBLE_MAX] = "", object[TEXT_DOUBLE_MAX] = "", row[192];
     text_from_double(grad, (double)s->grad_rms);
@@ -25,7 +25,7 @@ static int log_row(Bytes *log, long step, const StepLog *s, const Score *score, 
         text_from_double(whole, score->whole);
         if (isfinite(score->object)) text_from_double(object, score->object);      /* not so when the object covers no pixel */
     }
-    const int n = snprintf(row, sizeof row, "%ld,%d,%s,%s,%s\n", step, s->t, grad, whole, object);
+    const int n = snprintf(row, sizeof row, "%ld,%d,%s,%s,%s,%ld\n", step, s->t, grad, whole, object, calls);
     return bytes_put(log, row, (size_t)n, err);
 }
 
@@ -73,28 +73,28 @@ static int note_time(const Run *run, long first, double seconds, Err *err)
 static int steps_run(Run *run, Bytes *log, const Options *o, Err *err)
 {
     Distill *d = run->distill;
-    const long N = d->config.steps, first = d->step;
+    const long length = distill_length(d), first = d->step;
     const int every = opt_int(o, "checkpoint-every"), look = opt_int(o, "eval-every");
     const double start = progress_clock();
     Progress progress;
     char note[64] = "";
     int status = 0;
-    progress_start(&progress, "step", first, N, opt_flag(o, "quiet"));
-    while (d->step < N && !interrupted && status == 0) {
+    progress_start(&progress, d->config.budget > 0 ? "call" : "step", distill_done(d), length, opt_flag(o, "quiet"));
+    while (distill_done(d) < length && !interrupted && status == 0) {
         StepLog s = { 0 };
         Score score;
         const long step = d->step;
         status = distill_step(d, &s);
         if (status != 0) break;
-        const int looked = run->truth && (d->step % look == 0 || d->step == N);
+        const int over = distill_done(d) >= length, looked = run->truth && (d->step % look == 0 || over);
         if (looked) status = run_score(&score, run, err);
         if (looked) snprintf(note, sizeof note, "psnr %.1f dB", score.whole);
-        if (status == 0) status = log_row(log, step, &s, looked ? &score : NULL, err);
-        if (status == 0 && (d->step % every == 0 || d->step == N)) status = checkpoint(run, log, err);
-        progress_step(&progress, d->step, note);
+        if (status == 0) status = log_row(log, step, &s, looked ? &score : NULL, d->calls, err);
+        if (status == 0 && (d->step % every == 0 || over)) status = checkpoint(run, log, err);
+        progress_step(&progress, over ? length : distill_done(d), note);
     }
     progress_end(&progress);
-    if (status == 0 && interrupted && d->step < N) status = checkpoint(run, log, err);
+    if (status == 0 && interrupted && distill_done(d) < length) status = checkpoint(run, log, err);
     if (status == 0) status = note_time(run, first, progress_clock() - start, err);
     return status;
 }
@@ -123,6 +123,7 @@ static int summary(Run *run, const char *digest, Err *err)
     const int views = run_views(view, run), image = run->distill->config.field == FIELD_IMAGE;
     if (run->known && run_recognised(&recognised, run, err) != 0) return -1;
     printf("%s: %s, %ld steps, %s\n", run->folder, run->prompt, run->distill->step, REAL_NAME);
+    if (run->distill->config.budget > 0) printf("  calls of the prior             %ld, of a budget of %ld\n", run->distill->calls, run->distill->config.budget);
     if (print_score(run, views, err) != 0) return -1;
     if (run->known)
         printf("  the %s posterior says     \"%s\" in %d of %d view%s\n", run->pipeline == NULL ? "prior's" : "scenes'", run->prompt, recognised,
@@ -204,9 +205,10 @@ static int distill_run(Run *run, Options *o, int resumed, Err *err)
     if (status == 0) status = steps_run(run, &log, o, err);
     bytes_free(&log);
     if (status != 0) return -1;
-    if (run->distill->step < run->distill->config.steps)
-        return err_set(err, "stopped after step %ld of %ld; `sdref distill --resume --out %s` goes on", run->distill->step,
-                       run->distill->config.steps, run->folder);
+    const Distill *d = run->distill;
+    if (distill_done(d) < distill_length(d))
+        return err_set(err, "stopped after %s %ld of %ld; `sdref distill --resume --out %s` goes on", d->config.budget > 0 ? "call" : "step", distill_done(d),
+                       distill_length(d), run->folder);
     if (run_pictures(digest, run, err) != 0) return -1;
     return summary(run, digest, err);
 }

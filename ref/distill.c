@@ -11,6 +11,16 @@
 #include <stdio.h>
 #include <string.h>
 
+static int counted_predict(void *self, real *eps, const real *xt, int t, const Cond *cond, Err *err)
+{
+    Distill *d = self;
+    d->calls++;
+    return d->D->predict(d->D->self, eps, xt, t, cond, err);
+}
+
+long distill_done(const Distill *d) { return d->config.budget > 0 ? d->calls : d->step; }
+long distill_length(const Distill *d) { return d->config.budget > 0 ? d->config.budget : d->config.steps; }
+
 Distill *distill_new(const DistillConfig *config, const Schedule *S, const Denoiser *D, Err *err)
 {
     BUG_IF(D->channels != 3 || D->h != config->resolution || D->w != config->resolution, "denoiser of %d x %d x %d for %d px",
@@ -20,6 +30,7 @@ Distill *distill_new(const DistillConfig *config, const Schedule *S, const Denoi
     d->config = *config;
     d->S = S;
     d->D = D;
+    d->counted = (Denoiser){ D->channels, D->h, D->w, counted_predict, d };
     d->err = err;
     const int side = config->field == FIELD_IMAGE ? config->resolution : config->grid;
     d->field = field_new(config->field, (int[3]){ config->field == FIELD_IMAGE ? 3 : side, side, side }, err);
@@ -65,18 +76,19 @@ static int check_finite(const real *x, size_t n, const char *name, long step, Er
 }
 
 /* grad (n): of the estimator at x0; *t: where it looked. */
-static int estimate(real *grad, int *t, const Distill *d, Arena *arena, const Tensor *x0, int j, const Camera *camera, const RenderSettings *settings)
+static int estimate(real *grad, int *t, const Distill *d, long done, Arena *arena, const Tensor *x0, int j, const Camera *camera,
+                    const RenderSettings *settings)
 {
     const DistillConfig *c = &d->config;
     const size_t pixels = (size_t)c->resolution * (size_t)c->resolution;
     PhiSource source = { .kind = c->phi, .channels = d->D->channels, .pixels = pixels };
     const Phi phi = phi_of(&source);
-    const Estimate k = { .S = d->S, .D = d->D, .phi = &phi, .view = d->view[j], .negative = c->negative, .arena = arena, .err = d->err };
+    const Estimate k = { .S = d->S, .D = &d->counted, .phi = &phi, .view = d->view[j], .negative = c->negative, .arena = arena, .err = d->err };
     Step p;
     real *noise = arena_real(arena, draw_room(&c->draw, x0->n), "noise");
     real *depth = arena_real(arena, pixels, "depth");
     if (noise == NULL || depth == NULL) return -1;
-    draw_step(&p, noise, &c->draw, d->S->T, c->seed, (uint32_t)j, d->step, c->steps, x0->n);
+    draw_step(&p, noise, &c->draw, d->S->T, (RngAt){ c->seed, (uint32_t)j, (uint32_t)d->step, RNG_NOISE }, done, distill_length(d), x0->n);
     if (c->draw.estimator->grad == ssd_grad && c->phi == PHI_PEARSON_DEPTH) {
         render_view(&(RenderOut){ .depth = depth }, d->renderer, d->field, camera, settings);
         source.depth = depth;
@@ -85,8 +97,8 @@ static int estimate(real *grad, int *t, const Distill *d, Arena *arena, const Te
     return c->draw.estimator->grad(grad, x0->v, &p, &k);
 }
 
-/* Steps 1 to 4 of distill.h for view j. */
-static int one_view(Distill *d, int j, StepLog *log, real *grad_square)
+/* Steps 1 to 4 of distill.h for view j; done: where the schedules stand. */
+static int one_view(Distill *d, long done, int j, StepLog *log, real *grad_square)
 {
     const DistillConfig *c = &d->config;
     const int side = c->resolution;
@@ -115,7 +127,7 @@ static int one_view(Distill *d, int j, StepLog *log, real *grad_square)
     Arena *arena = arena_new(d->err);
     if (arena == NULL) return -1;
     real *grad = arena_real(arena, x0->n, "grad");
-    int status = grad == NULL ? -1 : estimate(grad, &t, d, arena, x0, j, &camera, &settings);
+    int status = grad == NULL ? -1 : estimate(grad, &t, d, done, arena, x0, j, &camera, &settings);
     if (status == 0) status = check_finite(grad, x0->n, "the estimator's gradient", d->step, d->err);
 
     /* 4. pulled back with weight 1/K */
@@ -143,6 +155,7 @@ int distill_step(Distill *d, StepLog *log)
 {
     const DistillConfig *c = &d->config;
     const size_t n = d->field->n;
+    const long done = distill_done(d), length = distill_length(d), last = c->budget > 0 ? length : length - 1;
     real grad_square = 0;
     memset(d->gradient, 0, n * sizeof(real));
     if (c->field == FIELD_IMAGE)
@@ -150,7 +163,7 @@ int distill_step(Distill *d, StepLog *log)
     else view_sample(d->view, c->views, &c->range, c->view_mode, c->seed, (uint32_t)d->step);
     for (int j = 0; j < c->views; j++) {
         const size_t mark = tape_mark(d->tape);
-        const int status = one_view(d, j, log, &grad_square);
+        const int status = one_view(d, done, j, log, &grad_square);
         tape_rewind(d->tape, mark);
         if (status != 0) return -1;
     }
@@ -158,7 +171,7 @@ int distill_step(Distill *d, StepLog *log)
     if (check_finite(d->gradient, n, "the field's gradient", d->step, d->err) != 0) return -1;
 
     /* 5. Adam; lr_k = lr (lr_end / lr)^(k / (N - 1)) */
-    const double share = c->steps > 1 ? (double)d->step / (double)(c->steps - 1) : 0.0;
+    const double share = last > 0 ? (double)done / (double)last : 0.0;
     const double lr = (double)c->lr * d_pow((double)c->lr_end / (double)c->lr, share);
     const AdamConfig adam = { .lr = lr, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-15 };    /* as the frameworks have it */
     adam_step(d->field->theta, d->m, d->v, d->gradient, n, adam, d->step + 1);
@@ -182,18 +195,30 @@ int distill_save(const Distill *d, const char *path, Err *err)
 {
     int64_t dims[4];
     int nd;
-    char step[24];
+    char step[24], calls[24];
     const real *const part[3] = { d->field->theta, d->m, d->v };
     state_shape(dims, &nd, d->field);
     snprintf(step, sizeof step, "%ld", d->step);
+    snprintf(calls, sizeof calls, "%ld", d->calls);
     StWriter *w = stw_new(err);
     stw_meta(w, "format", "sdref-state-1");
     stw_meta(w, "step", step);
+    stw_meta(w, "calls", calls);
     stw_meta(w, "field", d->field->kind == FIELD_VOXEL ? "voxel" : "image");
     for (int i = 0; i < 3; i++) stw_add(w, state_names[i], ST_REAL, nd, dims, part[i]);
     const int status = w == NULL ? -1 : stw_write(w, path, err);
     stw_free(w);
     return status;
+}
+
+static int read_count(long *out, const StFile *f, const char *key, int64_t most, Err *err)
+{
+    const char *text = st_meta(f, key);
+    int64_t value = 0;
+    if (text == NULL || text_to_int64(&value, text) != 0 || value < 0 || value > most)
+        return err_set(err, "%s: metadata '%s' is %.20s, expected 0 to %" PRId64, st_path(f), key, text == NULL ? "absent" : text, most);
+    *out = (long)value;
+    return 0;
 }
 
 int distill_load(Distill *d, const char *path, Err *err)
@@ -215,11 +240,9 @@ int distill_load(Distill *d, const char *path, Err *err)
                              state_names[i], st_dtype_name(t->dtype), st_dtype_name(ST_REAL));
         else status = st_read_real(part[i], t, err);
     }
-    const char *step = status == 0 ? st_meta(f, "step") : NULL;
-    int64_t done = 0;
-    if (status == 0 && (step == NULL || text_to_int64(&done, step) != 0 || done < 0 || done > d->config.steps))
-        status = err_set(err, "%s: at step %.20s, expected 0 to %ld", path, step == NULL ? "(none)" : step, d->config.steps);
-    if (status == 0) d->step = (long)done;
+    const int64_t most = d->config.budget > 0 ? INT32_MAX : d->config.steps;
+    if (status == 0) status = read_count(&d->step, f, "step", most, err);
+    if (status == 0) status = read_count(&d->calls, f, "calls", INT64_MAX / 2, err);
     st_close(f);
     return status;
 }

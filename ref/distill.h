@@ -7,6 +7,7 @@
  *   3. gradient of the estimator at x0, not on the tape
  *   4. pulled back with weight 1/K; gradients of the views add up in order
  *   5. Adam with a learning rate that falls geometrically from lr to lr_end
+ * With a budget the run ends with the first step that reaches it, and k / N in all schedules is the share of the budget that is spent.
  * So a step is a pure function of (theta, Adam's m and v, k): a run that is stopped and resumed gives the same bytes.
  */
 #ifndef SDREF_REF_DISTILL_H
@@ -28,6 +29,7 @@ typedef struct DistillConfig {
     ViewMode view_mode;
     ViewRange range;
     long steps;                     /* N */
+    long budget;                    /* calls of the prior's network after which the run ends, in place of N steps; 0: none */
     uint64_t seed;
     real lr, lr_end;
     DrawConfig draw;                /* the estimator, its settings and what it draws */
@@ -42,6 +44,8 @@ typedef struct Distill {
     Field *field;
     real *m, *v, *gradient;         /* (field->n) Adam's moments; gradient of the step */
     long step;                      /* steps done */
+    long calls;                     /* of the prior, in these steps: one a prediction */
+    Denoiser counted;               /* D, counting */
     Renderer *renderer;
     real *jitter;                   /* (H,W,N) */
     View *view;                     /* (K) */
@@ -58,9 +62,12 @@ void     distill_free(Distill *d);
 /* What an image field is a picture of, as far as the prior is told: three quarters from the front, a little from above, at the middle
  * distance and field of view. Its cameras are all this one. */
 View     image_view(const ViewRange *range);
+/* How far the run is: steps done of N, or of a budget calls made. Schedules of t and of the learning rate go by this share. */
+long     distill_done(const Distill *d);
+long     distill_length(const Distill *d);
 /* One step. -1 with err set: memory, the denoiser's error, or a value that is not finite (its tensor, step and index). */
 int      distill_step(Distill *d, StepLog *log);
-/* theta, m, v and the step, to and from a file; a file of other sizes or another field is refused. Written whole. */
+/* theta, m, v, the step and the calls, to and from a file; a file of other sizes or another field is refused. Written whole. */
 int      distill_save(const Distill *d, const char *path, Err *err);
 int      distill_load(Distill *d, const char *path, Err *err);
 

@@ -1,7 +1,6 @@
 /* draw.c -- the rules by which each paper draws its second time */
 #include "ref/draw.h"
 #include "sampler/invert.h"
-#include "tensor/rng.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,12 +32,12 @@ static void draw_sdi(Step *p, const DrawConfig *c, int T, double u)
     if (p->inversion_steps < 1) p->inversion_steps = 1;
 }
 
-void draw_step(Step *p, real *noise, const DrawConfig *c, int T, uint64_t seed, uint32_t view, long step, long steps, size_t n)
+void draw_step(Step *p, real *noise, const DrawConfig *c, int T, RngAt at, long done, long length, size_t n)
 {
-    const RngAt time = { seed, view, (uint32_t)step, RNG_TIMESTEP };
+    const RngAt time = { at.seed, at.view, at.step, RNG_TIMESTEP };
     const double u = rng_uniform_at(time, 1);
     *p = c->settings;
-    p->t = timestep_at(&c->timesteps, T, step, steps, rng_uniform_at(time, 0));
+    p->t = timestep_at(&c->timesteps, T, done, length, rng_uniform_at(time, 0));
     size_t count = n;
     if (is(c, "sdi")) {
         if (p->t < 1) p->t = 1;
@@ -54,7 +53,7 @@ void draw_step(Step *p, real *noise, const DrawConfig *c, int T, uint64_t seed, 
         p->s = p->t < most ? p->t : most;
         p->t = p->s + gap < T ? p->s + gap : T - 1;
     }
-    const RngAt once = { seed, UINT32_MAX, 0, RNG_NOISE }, fresh = { seed, view, (uint32_t)step, RNG_NOISE };
+    const RngAt once = { at.seed, UINT32_MAX, 0, RNG_NOISE }, fresh = { at.seed, at.view, at.step, RNG_NOISE };
     rng_normal(noise, c->estimator->noise_of_run ? once : fresh, count);
     p->noise = noise;
 }

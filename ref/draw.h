@@ -8,6 +8,7 @@
 
 #include "ref/estimators.h"
 #include "sampler/timestep.h"
+#include "tensor/rng.h"
 
 typedef struct DrawConfig {
     const Estimator *estimator;
@@ -21,8 +22,9 @@ typedef struct DrawConfig {
 
 /* How many numbers the step's noise is at most: n, or a multiple of it (SDI's official form). */
 size_t draw_room(const DrawConfig *c, size_t n);
-/* *p: the settings with everything random in them, of step `step` of `steps`; noise (draw_room) is filled, and p->noise points to it. */
-void   draw_step(Step *p, real *noise, const DrawConfig *c, int T, uint64_t seed, uint32_t view, long step, long steps, size_t n);
+/* *p: the settings with everything random in them; noise (draw_room) is filled, and p->noise points to it. at: seed, view and step, the stream is
+ * not read. done of length: how far the run is, for the schedule of t. */
+void   draw_step(Step *p, real *noise, const DrawConfig *c, int T, RngAt at, long done, long length, size_t n);
 
 /* ASD, DSD: t + floor(u min(max(eta (t - t_min), 0), T - 1 - t)), eta = 0.1, at least 1                 [ASD24], its code */
 int asd_shift(int t, int t_min, int T, double u);

@@ -88,6 +88,7 @@ static const Option options[] = {
     { "The cameras", "fovy-max", OPT_REAL, OPT_RESULT, "40", NULL, "degrees", 1, 170, NULL },
 
     { "The run", "steps", OPT_INT, OPT_RESULT, "400", "N", "optimisation steps", 1, 10000000, NULL },
+    { "The run", "budget", OPT_INT, OPT_RESULT, "0", "CALLS", "ends the run after so many predictions of the prior in place of --steps; 0: does not", 0, 2000000000, NULL },
     { "The run", "lr", OPT_REAL, OPT_RESULT, "0.2", NULL, "Adam's learning rate at the start", 1e-9, 1000, NULL },
     { "The run", "lr-end", OPT_REAL, OPT_RESULT, "0.02", NULL, "and at the end, falling geometrically", 1e-9, 1000, NULL },
     { "The run", "seed", OPT_UINT64, OPT_RESULT, "0", NULL, "of cameras, timesteps and noise", 0, 0, NULL },
@@ -124,7 +125,7 @@ static int config_read(DistillConfig *c, const Options *o, Err *err)
             .distance_min = opt_real(o, "distance-min"), .distance_max = opt_real(o, "distance-max"),
             .fovy_min = opt_real(o, "fovy-min"), .fovy_max = opt_real(o, "fovy-max"),
         },
-        .steps = opt_int(o, "steps"),
+        .steps = opt_int(o, "steps"), .budget = opt_int(o, "budget"),
         .seed = opt_uint64(o, "seed"),
         .lr = opt_real(o, "lr"),
         .lr_end = opt_real(o, "lr-end"),

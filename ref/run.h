@@ -1,7 +1,7 @@
 /* run.h -- one distillation as a folder
  *
  *     run.json            every setting that can change a result, the version, the prompt, digests of the model's files
- *     log.csv             step, t, grad_rms, psnr, psnr_object  (the last two every --eval-every steps, where there is a truth)
+ *     log.csv             step, t, grad_rms, psnr, psnr_object (both every --eval-every steps, where there is a truth), calls of the prior
  *     state.safetensors   the field, Adam's moments, the step: where --resume goes on
  *     views/NN.png        the held-out views;  sheet.png  truth, result and depth side by side;  turntable.gif
  *     time.csv            seconds, threads: the only file that no digest covers

@@ -56,6 +56,35 @@ static void teardown(Setup *s)
     schedule_free(s->S);
 }
 
+/* A budget counts predictions; schedules go by the share of it that is spent, and the state remembers it. */
+static void a_budget_ends_the_run(void)
+{
+    char path[] = "/tmp/sdref-distill-XXXXXX";
+    DistillConfig c = config();
+    c.steps = 3;
+    c.budget = 11;                                          /* two views a step, one call a view: 6 steps, 12 calls */
+    Setup a, b;
+    setup(&a, &c);
+    setup(&b, &c);
+    StepLog log;
+    const int file = mkstemp(path);
+    CHECK(file >= 0 && close(file) == 0, "%s", path);
+    while (distill_done(a.d) < distill_length(a.d)) {
+        const long before = distill_done(a.d);
+        if (a.d->step == 4) CHECK_OK(distill_save(a.d, path, &a.err), &a.err);
+        CHECK_OK(distill_step(a.d, &log), &a.err);
+        CHECK(log.t == timestep_at(&c.draw.timesteps, a.S->T, before, 11, 0), "t is %d after %ld calls", log.t, before);
+    }
+    CHECK(a.d->step == 6 && a.d->calls == 12 && a.flat.calls == 12, "%ld steps, %ld calls, %d made", a.d->step, a.d->calls, a.flat.calls);
+    CHECK_OK(distill_load(b.d, path, &b.err), &b.err);
+    CHECK(b.d->step == 4 && b.d->calls == 8, "step %ld, %ld calls", b.d->step, b.d->calls);
+    while (distill_done(b.d) < distill_length(b.d)) CHECK_OK(distill_step(b.d, &log), &b.err);
+    CHECK(memcmp(a.d->field->theta, b.d->field->theta, a.d->field->n * sizeof(real)) == 0, "another field");
+    unlink(path);
+    teardown(&a);
+    teardown(&b);
+}
+
 /* The prior is one flat colour, so the cube must take it where it is seen: PSNR against that colour on the pixels it covers. */
 static void the_loop_reaches_the_one_image(void)
 {
@@ -113,7 +142,7 @@ static void resumed_bytes_are_the_same(void)
     c.grid = 6;
     c.steps = 5;
     setup(&other, &c);
-    CHECK(distill_load(other.d, path, &other.err) != 0 && strstr(other.err.msg, "step 7") != NULL, "%s", other.err.msg);
+    CHECK(distill_load(other.d, path, &other.err) != 0 && strstr(other.err.msg, "'step' is 7") != NULL, "%s", other.err.msg);
     teardown(&other);
     teardown(&whole);
     teardown(&half);
@@ -202,6 +231,7 @@ static void psnr_known_answers(void)
 
 int main(void)
 {
+    TEST(a_budget_ends_the_run);
     TEST(the_loop_reaches_the_one_image);
     TEST(resumed_bytes_are_the_same);
     TEST(an_image_has_one_view);
