@@ -76,25 +76,33 @@ static int check_finite(const real *x, size_t n, const char *name, long step, Er
 }
 
 /* grad (n): of the estimator at x0; *t: where it looked. */
-static int estimate(real *grad, int *t, const Distill *d, long done, Arena *arena, const Tensor *x0, int j, const Camera *camera,
+static int estimate(real *grad, int *t, Distill *d, long done, Arena *arena, const Tensor *x0, int j, const Camera *camera,
                     const RenderSettings *settings)
 {
     const DistillConfig *c = &d->config;
     const size_t pixels = (size_t)c->resolution * (size_t)c->resolution;
     PhiSource source = { .kind = c->phi, .channels = d->D->channels, .pixels = pixels };
     const Phi phi = phi_of(&source);
-    const Estimate k = { .S = d->S, .D = &d->counted, .phi = &phi, .view = d->view[j], .negative = c->negative, .arena = arena, .err = d->err };
+    SteinStep heard = { .mu1 = c->draw.settings.mu1, .n = x0->n };
+    const Trace listener = stein_listener(&heard);
+    const Estimate k = { .S = d->S, .D = &d->counted, .phi = &phi, .view = d->view[j], .negative = c->negative, .arena = arena,
+                         .trace = c->fit_mu ? &listener : NULL, .err = d->err };
     Step p;
     real *noise = arena_real(arena, draw_room(&c->draw, x0->n), "noise");
     real *depth = arena_real(arena, pixels, "depth");
-    if (noise == NULL || depth == NULL) return -1;
+    heard.noise = noise;
+    heard.f = arena_real(arena, x0->n, "f");
+    if (noise == NULL || depth == NULL || heard.f == NULL) return -1;
     draw_step(&p, noise, &c->draw, d->S->T, (RngAt){ c->seed, (uint32_t)j, (uint32_t)d->step, RNG_NOISE }, done, distill_length(d), x0->n);
     if (c->draw.estimator->grad == ssd_grad && c->phi == PHI_PEARSON_DEPTH) {
         render_view(&(RenderOut){ .depth = depth }, d->renderer, d->field, camera, settings);
         source.depth = depth;
     }
     *t = p.t;
-    return c->draw.estimator->grad(grad, x0->v, &p, &k);
+    if (c->fit_mu) p.mu = stein_mu(&d->stein, p.t, d->S->T);
+    const int status = c->draw.estimator->grad(grad, x0->v, &p, &k);
+    if (status == 0 && c->fit_mu) stein_add(&d->stein, &heard, p.t, d->S->T);
+    return status;
 }
 
 /* Steps 1 to 4 of distill.h for view j; done: where the schedules stand. */
@@ -206,6 +214,7 @@ int distill_save(const Distill *d, const char *path, Err *err)
     stw_meta(w, "calls", calls);
     stw_meta(w, "field", d->field->kind == FIELD_VOXEL ? "voxel" : "image");
     for (int i = 0; i < 3; i++) stw_add(w, state_names[i], ST_REAL, nd, dims, part[i]);
+    if (d->config.fit_mu) stw_add(w, "stein", ST_F64, 2, (const int64_t[2]){ 2, STEIN_BINS }, d->stein.sum);
     const int status = w == NULL ? -1 : stw_write(w, path, err);
     stw_free(w);
     return status;
@@ -240,6 +249,10 @@ int distill_load(Distill *d, const char *path, Err *err)
                              state_names[i], st_dtype_name(t->dtype), st_dtype_name(ST_REAL));
         else status = st_read_real(part[i], t, err);
     }
+    const StTensor *stein = d->config.fit_mu ? st_find(f, "stein") : NULL;
+    if (status == 0 && d->config.fit_mu && (stein == NULL || stein->count != 2 * STEIN_BINS || stein->dtype != ST_F64))
+        status = err_set(err, "%s: no tensor 'stein' of %d values in F64, expected one: mu is fitted", path, 2 * STEIN_BINS);
+    if (status == 0 && stein != NULL) status = st_read_f64(d->stein.sum[0], stein, err);
     const int64_t most = d->config.budget > 0 ? INT32_MAX : d->config.steps;
     if (status == 0) status = read_count(&d->step, f, "step", most, err);
     if (status == 0) status = read_count(&d->calls, f, "calls", INT64_MAX / 2, err);

@@ -15,6 +15,7 @@
 
 #include "ref/draw.h"
 #include "ref/phi.h"
+#include "ref/stein.h"
 #include "render/volume.h"
 
 typedef struct DistillConfig {
@@ -33,6 +34,7 @@ typedef struct DistillConfig {
     uint64_t seed;
     real lr, lr_end;
     DrawConfig draw;                /* the estimator, its settings and what it draws */
+    int fit_mu;                     /* of ssd: mu is fitted (stein.h), not draw.settings.mu */
     PhiKind phi;                    /* of ssd; pearson_depth: of the render's depth */
     int negative;                   /* guidance goes away from the negative prompt */
 } DistillConfig;
@@ -46,6 +48,7 @@ typedef struct Distill {
     long step;                      /* steps done */
     long calls;                     /* of the prior, in these steps: one a prediction */
     Denoiser counted;               /* D, counting */
+    Stein stein;                    /* what mu is fitted to; part of the state */
     Renderer *renderer;
     real *jitter;                   /* (H,W,N) */
     View *view;                     /* (K) */
@@ -67,7 +70,7 @@ long     distill_done(const Distill *d);
 long     distill_length(const Distill *d);
 /* One step. -1 with err set: memory, the denoiser's error, or a value that is not finite (its tensor, step and index). */
 int      distill_step(Distill *d, StepLog *log);
-/* theta, m, v, the step and the calls, to and from a file; a file of other sizes or another field is refused. Written whole. */
+/* theta, m, v, the step, the calls and of a fitted mu its averages, to and from a file; a file of other sizes or another field is refused. Written whole. */
 int      distill_save(const Distill *d, const char *path, Err *err);
 int      distill_load(Distill *d, const char *path, Err *err);
 

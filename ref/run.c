@@ -65,7 +65,7 @@ static const Option options[] = {
     { OWN_GROUP, "guidance-baseline", OPT_REAL, OPT_RESULT, "1", "S", "dsd: of the baseline; the paper's identity needs that of --guidance", -1000, 1000, NULL },
     { OWN_GROUP, "ode-steps", OPT_INT, OPT_RESULT, "10", "N", "dsd: of the whole range of t", 1, 999, NULL },
     { OWN_GROUP, "mu1", OPT_REAL, OPT_RESULT, "1", NULL, "ssd: factor of the noise", -1000, 1000, NULL },
-    { OWN_GROUP, "mu", OPT_REAL, OPT_RESULT, "0", NULL, "ssd: factor of the Stein term (needed)", -1e6, 1e6, NULL },
+    { OWN_GROUP, "mu", OPT_STRING, OPT_RESULT, "fit", "X|fit", "ssd: factor of the Stein term; fit: for every tenth of t, from earlier steps", 0, 0, NULL },
     { OWN_GROUP, "phi", OPT_CHOICE, OPT_RESULT, "quadratic", NULL, "ssd: its baseline", 0, 0, phis },
     { OWN_GROUP, "stein-sign", OPT_CHOICE, OPT_RESULT, "unbiased", NULL, "ssd: of the Stein term; as printed it is biased", 0, 0, stein_signs },
 

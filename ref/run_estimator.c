@@ -1,6 +1,8 @@
 /* run_estimator.c -- the estimator that a run names: what it reads, its defaults, its settings */
 #include "ref/run.h"
+#include "tensor/text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,8 +37,6 @@ static int check_given(const Estimator *e, const Options *o, Err *err)
         readers(who, sizeof who, d->name);
         return err_set(err, "--%s: found with --estimator %s, which does not read it; expected one of %s", d->name, e->name, who);
     }
-    if (strcmp(e->name, "ssd") == 0 && !(opt_real(o, "mu") != 0))
-        return err_set(err, "--mu: found 0, expected a factor for ssd's Stein term; without it ssd is sds");
     return 0;
 }
 
@@ -59,6 +59,16 @@ int run_estimator_open(Options *o, Err *err)
     return run_choose(o, "delta-t", strcmp(e->name, "cds") == 0 ? "100" : "80", err);
 }
 
+/* Of other estimators it is "fit", too, and not read. */
+static int mu_read(real *mu, const char *text, Err *err)
+{
+    double value = 0;
+    if (strcmp(text, "fit") != 0 && (text_to_double(&value, text) != 0 || !isfinite(value)))
+        return err_set(err, "--mu: found '%.40s', expected a number or fit", text);
+    *mu = (real)value;
+    return 0;
+}
+
 int run_estimator_config(DistillConfig *c, const Options *o, Err *err)
 {
     const real extra = opt_choice(o, "cfg-convention") == 1 ? R(1.0) : R(0.0);      /* text: one more [ref/guidance.c] */
@@ -74,7 +84,7 @@ int run_estimator_config(DistillConfig *c, const Options *o, Err *err)
             .delta_s = opt_int(o, "delta-s"),
             .guidance_baseline = opt_real(o, "guidance-baseline"), .ode_steps = opt_int(o, "ode-steps"),
             .cds_sign = (CdsSign)opt_choice(o, "cds-sign"), .ssd_sign = (SsdSign)opt_choice(o, "stein-sign"),
-            .mu1 = opt_real(o, "mu1"), .mu = opt_real(o, "mu"),
+            .mu1 = opt_real(o, "mu1"),
         },
         .timesteps = {
             .kind = (TimestepKind)opt_choice(o, "anneal"),
@@ -84,6 +94,8 @@ int run_estimator_config(DistillConfig *c, const Options *o, Err *err)
         .inversion_steps = opt_int(o, "inversion-steps"), .tau_max = opt_double(o, "tau-max"),
         .apart = opt_int(o, "delta-t"), .spread = opt_int(o, "spread"),
     };
+    c->fit_mu = strcmp(e->name, "ssd") == 0 && strcmp(opt_string(o, "mu"), "fit") == 0;
+    if (!c->fit_mu && mu_read(&c->draw.settings.mu, opt_string(o, "mu"), err) != 0) return -1;
     c->phi = (PhiKind)opt_choice(o, "phi");
     c->negative = opt_string(o, "negative")[0] != '\0';
     if (strcmp(e->name, "ssd") == 0 && c->phi == PHI_PEARSON_DEPTH && c->field == FIELD_IMAGE)

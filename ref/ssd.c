@@ -9,7 +9,7 @@
  * TRAP: the sign and the scale. The paper's page prints eps phi + grad phi, which has mean zero only if eps stands for minus the noise
  *   and the gradient is taken with respect to x_t / sigma_t. With the noise that was added it is biased; ssd_sign = printed gives it to whoever
  *   wants to see that.
- * Missing on purpose: how mu is found. It is a number here; fitted per timestep or left out view by view in ref/stein.h.
+ * Missing on purpose: how mu is found. It is a number here; ref/stein.h fits it while a run goes on.
  * Check: phi constant: grad = SDS(mu1 + mu phi of the noise); E[h] = 0 for a quadratic phi by pairs; tests/t_estimators.c.
  */
 #include "ref/estimator.h"

@@ -64,7 +64,7 @@ words() {
     say "$verdict" "the README's table of estimators"
     refuses "an estimator that is none" "*NAME*'sdx'*" "$sdref" estimators sdx
     refuses "an option of another estimator" '*--w1*sds*csd*' "$sdref" distill "a red mug" --w1 2 --out "$work/none"
-    refuses "ssd without a factor" '*--mu*' "$sdref" distill "a red mug" --estimator ssd --out "$work/none"
+    refuses "ssd with no number" "*--mu*'x'*fit*" "$sdref" distill "a red mug" --estimator ssd --mu x --out "$work/none"
     refuses "depth of an image" '*--phi*voxel*' "$sdref" distill "a red mug" --estimator ssd --mu 1 --phi pearson_depth --field image --out "$work/none"
     refuses "a negative prompt of the exact prior" '*--negative*folder*' "$sdref" distill "a red mug" --negative "a cat" --out "$work/none"
     for c in distill render sample verify compare trace inspect init selftest estimators; do

@@ -85,6 +85,42 @@ static void a_budget_ends_the_run(void)
     teardown(&b);
 }
 
+/* ssd with a fitted mu: its averages are part of the state, so a stopped run goes on to the same bytes; without them it is refused. */
+static void a_fitted_mu_is_remembered(void)
+{
+    char path[] = "/tmp/sdref-distill-XXXXXX", bare[] = "/tmp/sdref-distill-XXXXXX";
+    const int files[2] = { mkstemp(path), mkstemp(bare) };
+    CHECK(close(files[0]) == 0 && close(files[1]) == 0, "%s", path);
+    DistillConfig c = config();
+    c.steps = 6;
+    c.draw.estimator = estimator_find("ssd");
+    c.draw.settings.mu1 = R(0.5);
+    c.phi = PHI_QUADRATIC;
+    Setup plain, whole, rest;
+    setup(&plain, &c);
+    StepLog log;
+    CHECK_OK(distill_step(plain.d, &log), &plain.err);
+    CHECK_OK(distill_save(plain.d, bare, &plain.err), &plain.err);
+    c.fit_mu = 1;
+    setup(&whole, &c);
+    setup(&rest, &c);
+    while (whole.d->step < 6) {
+        if (whole.d->step == 3) CHECK_OK(distill_save(whole.d, path, &whole.err), &whole.err);
+        CHECK_OK(distill_step(whole.d, &log), &whole.err);
+    }
+    CHECK(distill_load(rest.d, bare, &rest.err) != 0 && strstr(rest.err.msg, "'stein'") != NULL, "%s", rest.err.msg);
+    rest.err = (Err){ 0 };
+    CHECK_OK(distill_load(rest.d, path, &rest.err), &rest.err);
+    while (rest.d->step < 6) CHECK_OK(distill_step(rest.d, &log), &rest.err);
+    CHECK(memcmp(whole.d->field->theta, rest.d->field->theta, whole.d->field->n * sizeof(real)) == 0, "theta");
+    CHECK(memcmp(&whole.d->stein, &rest.d->stein, sizeof(Stein)) == 0 && stein_mu(&whole.d->stein, 300, 1000) != 0, "the averages");
+    unlink(path);
+    unlink(bare);
+    teardown(&plain);
+    teardown(&whole);
+    teardown(&rest);
+}
+
 /* The prior is one flat colour, so the cube must take it where it is seen: PSNR against that colour on the pixels it covers. */
 static void the_loop_reaches_the_one_image(void)
 {
@@ -231,6 +267,7 @@ static void psnr_known_answers(void)
 
 int main(void)
 {
+    TEST(a_fitted_mu_is_remembered);
     TEST(a_budget_ends_the_run);
     TEST(the_loop_reaches_the_one_image);
     TEST(resumed_bytes_are_the_same);
