@@ -111,7 +111,7 @@ int predicted_eps(real *eps, const char *name, const real *xt, int t, CondKind k
  * With k->perp_neg: e_uncond + s (d + sum_i w_i perp_i), d = e_cond - e_uncond, perp_i = n_i - <n_i,d> / max(<d,d>, 1e-6) d,
  * n_i = e_negative_i - e_uncond                                                                       [PN23] */
 int guided_eps(real *eps, const char *name, const real *xt, int t, real guidance, const Estimate *k);
-/* The same, away from the negative prompt in place of none. */
+/* The same, away from the negative prompt in place of none: it is e_uncond, for Perp-Neg too. */
 int guided_eps_negative(real *eps, const char *name, const real *xt, int t, real guidance, const Estimate *k);
 
 /* x0_hat = (x_t - sigma_t eps) / alpha_t, the image the denoiser sees, said as "x0_hat" for the eye: nothing depends on it. */

@@ -57,7 +57,7 @@ static void part_name(char out[NAME_ROOM], const char *name, const char *part)
 }
 
 /* e <- e + s w_i perp_i for each negative, e being classifier-free guidance already. Inner products over all of the image. */
-static int perp_neg(real *eps, const char *name, const real *ec, const real *eu, const real *xt, int t, real guidance, const Estimate *k)
+static int perp_neg(real *eps, const char *name, const real *ec, const real *eu, const real *xt, int t, real guidance, CondKind away, const Estimate *k)
 {
     const size_t n = estimate_n(k);
     const PerpNeg *neg = k->perp_neg;
@@ -66,7 +66,7 @@ static int perp_neg(real *eps, const char *name, const real *ec, const real *eu,
     if (k->err->set) return -1;
     for (size_t i = 0; i < n; i++) d[i] = ec[i] - eu[i];
     const real square = r_max(sumsq16(d, n), R(1e-6));
-    part_name(part, name, "negative");
+    part_name(part, name, away == COND_NULL ? "negative" : "negative.perp");      /* the other name is e_uncond's then */
     for (int j = 0; j < neg->count; j++) {
         snprintf(part_i, sizeof part_i, j == 0 ? "%s" : "%s.%d", part, j);
         if (predict(en, part_i, xt, t, &neg->negative[j], k) != 0) return -1;
@@ -88,7 +88,7 @@ static int guided(real *eps, const char *name, const real *xt, int t, real guida
     char cond[NAME_ROOM], other[NAME_ROOM];
     part_name(cond, name, "cond");
     part_name(other, name, away == COND_NULL ? "uncond" : "negative");
-    const int perpendicular = k->perp_neg != NULL && away == COND_NULL;
+    const int perpendicular = k->perp_neg != NULL;
     const int whole = (guidance == R(1.0) && !perpendicular) || (trace_gives(k->trace) && !trace_has(k->trace, cond));
     if (whole) {
         if (strcmp(name, "eps_cfg") != 0) return predicted_eps(eps, name, xt, t, COND_TEXT, k);
@@ -100,7 +100,7 @@ static int guided(real *eps, const char *name, const real *xt, int t, real guida
     if (predicted_eps(ec, cond, xt, t, COND_TEXT, k) != 0) return -1;
     if (predicted_eps(eu, other, xt, t, away, k) != 0) return -1;
     for (size_t i = 0; i < n; i++) eps[i] = r_fma(guidance, ec[i] - eu[i], eu[i]);
-    if (perpendicular && perp_neg(eps, name, ec, eu, xt, t, guidance, k) != 0) return -1;
+    if (perpendicular && perp_neg(eps, name, ec, eu, xt, t, guidance, away, k) != 0) return -1;
     arena_rewind(k->arena, mark);
     return estimate_say(k, name, eps);
 }
