@@ -4,8 +4,6 @@
 #include "ref/sample.h"
 #include "sampler/step.h"
 
-enum { STEPS_MAX = 1000 };
-
 struct BenchFolder { Pipeline *p; int steps; };
 
 static int draw(const void *self, real *x, const char *prompt, real guidance, uint64_t seed, Err *err)
@@ -38,7 +36,7 @@ static int noise(const void *self, real *eps, const real *xt, const int *t, int 
 
 static int check(const Pipeline *p, int steps, Err *err)
 {
-    int timestep[STEPS_MAX];
+    int timestep[BENCH_STEPS_MAX];
     Err why = { 0 };
     const UNetConfig *u = &p->unet->config;
     if (p->vae != NULL || p->taesd != NULL) return err_set(err, "%s: found a VAE, expected a prior that works on pixels", p->folder);
@@ -46,7 +44,7 @@ static int check(const Pipeline *p, int steps, Err *err)
     if (u->in_channels != 3 || u->sample_size[0] != JUDGE_SIDE || u->sample_size[1] != JUDGE_SIDE)
         return err_set(err, "%s/config.json: found %d channels, sample_size %d x %d, expected 3 channels, %d x %d: what the judge knows", p->unet_folder,
                        u->in_channels, u->sample_size[0], u->sample_size[1], JUDGE_SIDE, JUDGE_SIDE);
-    BUG_IF(steps > STEPS_MAX, "%d steps", steps);
+    BUG_IF(steps > BENCH_STEPS_MAX, "%d steps", steps);
     if (inference_timesteps(timestep, p->S, steps, &why) != 0) return err_set(err, "--steps: %s", why.msg);
     return 0;
 }

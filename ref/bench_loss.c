@@ -1,7 +1,8 @@
-/* bench_loss.c -- a prior's loss on fresh pictures, beside that of the exact prior over a set that holds the picture
+/* bench_loss.c -- a prior's loss on fresh pictures, and the bound of ref/bench_prior.h: that of the exact prior over a set with the picture
  *
- * Picture i of n: t = floor(T (bin + (i + 1/2) / n) / BENCH_BINS) in every bin, eps of its own in each. The exact prior is asked through
- * CONDITION_POSED, whose `looks` images "at this camera" are here the pictures of the set, wherever they were taken from.
+ * Picture i of n is noised once in each of the BENCH_BINS ranges of t, with eps of its own, at t = floor(T (bin + (i + 1/2) / n) / BENCH_BINS).
+ * An exact prior makes its images itself, from cameras; here it is handed them: under CONDITION_POSED it asks for `looks` images of one
+ * camera, and gets the pictures of the set, wherever they were taken from.
  */
 #include "ref/bench_prior.h"
 #include "ref/dataset.h"
@@ -19,8 +20,9 @@ enum { PLANE = JUDGE_SIDE * JUDGE_SIDE, PIXELS = 3 * PLANE, LAYERS = 4 * PLANE }
 
 /* Room for one picture's work. */
 typedef struct Room {
-    real *layers;                                         /* (BENCH_SET,4,64,64) in [0,1]: base 3, shade 1; the picture is the first */
-    real *x0, *eps, *xt, *y;                              /* (3,64,64); (BENCH_BINS,3,64,64) each */
+    real layers[BENCH_SET * LAYERS];                      /* (BENCH_SET,4,64,64) in [0,1]: base 3, shade 1; the picture is the first */
+    real x0[PIXELS], eps[BENCH_BINS * PIXELS], xt[BENCH_BINS * PIXELS];
+    real y[BENCH_BINS * PIXELS];                          /* predictions */
 } Room;
 
 static void layers_of(const void *self, real *base, real *shade, int object, const View *view, int look)
@@ -48,7 +50,8 @@ static ViewLabel label_of(const View *v, ViewLabel like)
     return like == VIEW_SIDE ? view_label(v->elevation, v->azimuth, &thresholds) : view_label_lr(v->elevation, v->azimuth, &thresholds);
 }
 
-/* The picture, and pictures of the stream from `other` on that its caption fits. */
+/* The picture, and pictures drawn as it was: those of the stream from `other` on that are seen from where its caption says, if it says so,
+ * with its object. (Colour is put on by the exact prior.) */
 static void render_set(real *layers, const DatasetItem *item, uint64_t other)
 {
     render_layers(layers, item);
@@ -64,8 +67,8 @@ static void render_set(real *layers, const DatasetItem *item, uint64_t other)
 
 static double squared_error(const real *a, const real *b) { return (double)sumsq_diff16(a, b, R(1.0), PIXELS) / PIXELS; }
 
-/* exact (BENCH_BINS): the losses of the exact prior over room->layers. */
-static int exact_losses(double *exact, const Room *room, const int *t, const DatasetItem *item, const Schedule *S, Err *err)
+/* bound (BENCH_BINS): the losses of the exact prior over room->layers. */
+static int exact_losses(double *bound, Room *room, const int *t, const DatasetItem *item, const Schedule *S, Err *err)
 {
     real colour[3];
     const ExactSource source = { 1, 1, colour, layers_of, room->layers };
@@ -80,15 +83,15 @@ static int exact_losses(double *exact, const Room *room, const int *t, const Dat
     for (int bin = 0; bin < BENCH_BINS && status == 0; bin++) {
         real *y = room->y + (size_t)bin * PIXELS;
         status = D.predict(D.self, y, room->xt + (size_t)bin * PIXELS, t[bin], &cond, err);
-        exact[bin] = squared_error(y, room->eps + (size_t)bin * PIXELS);
+        bound[bin] = squared_error(y, room->eps + (size_t)bin * PIXELS);
     }
     exact_free(p);
     return status;
 }
 
-typedef struct Losses { double loss[BENCH_BINS], exact[BENCH_BINS]; Err err; } Losses;
+typedef struct Losses { double loss[BENCH_BINS], bound[BENCH_BINS]; Err err; } Losses;
 
-static int one_picture(Losses *out, const Room *room, const BenchModel *model, int i, int n, Err *err)
+static int one_picture(Losses *out, Room *room, const BenchModel *model, int i, int n, Err *err)
 {
     DatasetItem item;
     int t[BENCH_BINS];
@@ -104,10 +107,11 @@ static int one_picture(Losses *out, const Room *room, const BenchModel *model, i
     if (model->noise(model->self, room->y, room->xt, t, BENCH_BINS, item.caption, err) != 0) return -1;
     for (int bin = 0; bin < BENCH_BINS; bin++) out->loss[bin] = squared_error(room->y + (size_t)bin * PIXELS, room->eps + (size_t)bin * PIXELS);
     render_set(room->layers, &item, (uint64_t)1000 * (uint64_t)(i + 1));
-    return exact_losses(out->exact, room, t, &item, model->S, err);
+    return exact_losses(out->bound, room, t, &item, model->S, err);
 }
 
-static int all_pictures(Losses *losses, real *work, size_t each, const BenchModel *model, int n, int quiet, Err *err)
+/* room: one for each thread */
+static int all_pictures(Losses *losses, Room *room, const BenchModel *model, int n, int quiet, Err *err)
 {
     const int few = 2 * par_threads();
     Progress progress;
@@ -116,11 +120,7 @@ static int all_pictures(Losses *losses, real *work, size_t each, const BenchMode
     for (int first = 0; first < n && status == 0; first += few) {
         const int end = first + few < n ? first + few : n;
         PAR_FOR_DYNAMIC
-        for (int i = first; i < end; i++) {
-            real *at = work + (size_t)par_self() * each, *bins = at + BENCH_SET * LAYERS + PIXELS;
-            const Room room = { at, at + BENCH_SET * LAYERS, bins, bins + BENCH_BINS * PIXELS, bins + 2 * BENCH_BINS * PIXELS };
-            one_picture(&losses[i], &room, model, i, n, &losses[i].err);
-        }
+        for (int i = first; i < end; i++) one_picture(&losses[i], &room[par_self()], model, i, n, &losses[i].err);
         for (int i = first; i < end && status == 0; i++)
             if (losses[i].err.set) status = err_set(err, "%s", losses[i].err.msg);
         progress_step(&progress, end, NULL);
@@ -132,16 +132,15 @@ static int all_pictures(Losses *losses, real *work, size_t each, const BenchMode
 int bench_loss(BenchPrior *out, const BenchModel *model, Err *err)
 {
     const int n = out->pictures = out->config.count / 2;
-    const size_t each = BENCH_SET * LAYERS + PIXELS + 3 * BENCH_BINS * PIXELS;
     Losses *losses = mem_new((size_t)n, sizeof *losses, "losses", err);
-    real *work = mem_new((size_t)par_threads() * each, sizeof *work, "losses", err);
-    int status = losses == NULL || work == NULL ? -1 : all_pictures(losses, work, each, model, n, out->config.quiet, err);
+    Room *room = mem_new((size_t)par_threads(), sizeof *room, "losses", err);
+    int status = losses == NULL || room == NULL ? -1 : all_pictures(losses, room, model, n, out->config.quiet, err);
     for (int i = 0; i < n && status == 0; i++)
         for (int bin = 0; bin < BENCH_BINS; bin++) {
             out->loss[bin] += losses[i].loss[bin] / n;
-            out->exact[bin] += losses[i].exact[bin] / n;
+            out->bound[bin] += losses[i].bound[bin] / n;
         }
     mem_free(losses);
-    mem_free(work);
+    mem_free(room);
     return status;
 }

@@ -1,4 +1,7 @@
-/* bench_prior.c -- the three sets of samples and what is counted in them */
+/* bench_prior.c -- the three sets of samples and what is counted in them
+ *
+ * Distances of pictures by sumsq_diff16; sums over samples ascending, in binary64.
+ */
 #include "ref/bench_prior.h"
 #include "ref/bench_near.h"
 #include "ref/dataset.h"
@@ -15,7 +18,7 @@
 enum { SET_PROMPTS, SET_VIEWS, SET_OPEN, SETS };
 enum { OPEN_COLOUR, OPEN_OBJECT, OPEN_ALL, OPEN_VIEW, OPENS };          /* what sample i of SET_OPEN leaves open: i % OPENS */
 enum { THING = 0, HUE = 0, APART = 1000 };                              /* a mug, red; seeds of two sets are this far apart */
-enum { REAL = 32 };                                                     /* pictures that the spread is measured on */
+enum { PAIRED = 32 };                                                   /* pictures of the stream whose distances are measured */
 enum { PIXELS = 3 * JUDGE_SIDE * JUDGE_SIDE };
 
 static const ViewLabel suffix[BENCH_VIEWS] = { VIEW_FRONT, VIEW_LEFT, VIEW_RIGHT, VIEW_SIDE, VIEW_BACK, VIEW_OVERHEAD };
@@ -30,11 +33,16 @@ typedef struct Job {
     Err err;
 } Job;
 
-typedef struct Ruler { const Judge *judge; NearSet near; } Ruler;
+/* What samples are held against. */
+typedef struct Ruler {
+    const Judge *judge;
+    NearSet near;                                                       /* pictures of the stream */
+    double near_share, spread;                                          /* of others: the share in that cloud; the mean distance of two red mugs */
+} Ruler;
 
 /* ---- prompts ---- */
 
-/* Prompt i of all pairs, each once: any first part of them meets objects and colours evenly (5 and 12 have no common divisor). */
+/* Pair i of the 360, each once; objects and colours both come evenly from the first on (5 and 12 have no common divisor). */
 static void pair_of(int *object, int *colour, int i)
 {
     const int objects = scene_object_count();
@@ -113,12 +121,16 @@ static void count_prompts(BenchPrior *b, const Job *job, int g)
 
 static void count_views(BenchPrior *b, const Job *job, int g)
 {
-    int right[BENCH_VIEWS] = { 0 };
+    int right[BENCH_VIEWS] = { 0 }, all = 0;
     for (int i = 0; i < b->config.count; i++) right[i % BENCH_VIEWS] += seen_from(job[i].verdict.is[JUDGE_VIEW], suffix[i % BENCH_VIEWS]);
-    for (int v = 0; v < BENCH_VIEWS; v++) b->row[BENCH_VIEW + v].value[g] = (double)right[v] / b->row[BENCH_VIEW + v].samples;
+    for (int v = 0; v < BENCH_VIEWS; v++) {
+        b->row[BENCH_VIEW + v].value[g] = (double)right[v] / b->row[BENCH_VIEW + v].samples;
+        all += right[v];
+    }
+    b->row[BENCH_VIEWED].value[g] = (double)all / b->config.count;
 }
 
-static void count_open(BenchPrior *b, const Job *job, int g)
+static void count_open(BenchPrior *b, const Job *job, int g, double spread_of_stream)
 {
     static const struct { int row, open, head; } what[] = {
         { BENCH_COLOURS, OPEN_COLOUR, JUDGE_COLOUR }, { BENCH_OBJECTS, OPEN_OBJECT, JUDGE_OBJECT },
@@ -130,11 +142,12 @@ static void count_open(BenchPrior *b, const Job *job, int g)
         b->row[what[k].row].value[g] = effective(histogram, judge_classes(what[k].head));
     }
     BenchRow *row = &b->row[BENCH_SPREAD];
-    row->value[g] = spread(job[OPEN_VIEW].x, row->samples, (size_t)OPENS * PIXELS) / row->stream;
+    row->value[g] = spread(job[OPEN_VIEW].x, row->samples, (size_t)OPENS * PIXELS) / spread_of_stream;
 }
 
 /* ---- what the stream's own pictures get ---- */
 
+/* Of the pictures seen from `wanted`, the share judged to be; 0 where there are none. */
 static double share_of(const JudgeScore *s, ViewLabel wanted)
 {
     int seen = 0, right = 0;
@@ -143,80 +156,107 @@ static double share_of(const JudgeScore *s, ViewLabel wanted)
             seen += s->taken[JUDGE_VIEW][is][taken];
             right += seen_from(taken, wanted) ? s->taken[JUDGE_VIEW][is][taken] : 0;
         }
-    return (double)right / seen;
+    return seen == 0 ? 0 : (double)right / seen;
 }
 
+/* PAIRED red mugs. */
 static int spread_of_stream(double *out, Err *err)
 {
-    real *x = mem_new((size_t)REAL * PIXELS + PIXELS / 3, sizeof *x, "pictures", err), *shade = x + (size_t)REAL * PIXELS;
+    real *x = mem_new((size_t)PAIRED * PIXELS + PIXELS / 3, sizeof *x, "pictures", err), *shade = x + (size_t)PAIRED * PIXELS;
     if (x == NULL) return -1;
-    for (int i = 0; i < REAL; i++) {
+    for (int i = 0; i < PAIRED; i++) {
         DatasetItem item;
         dataset_item(&item, BENCH_STREAM, (uint64_t)i);
         item.object = THING;
         item.colour = HUE;
         dataset_picture(x + (size_t)i * PIXELS, shade, &item, BENCH_STREAM, JUDGE_SIDE, JUDGE_SIDE);
     }
-    *out = spread(x, REAL, PIXELS);
+    *out = spread(x, PAIRED, PIXELS);
     mem_free(x);
     return 0;
 }
 
-/* Of `pictures` others, the share that lies in the cloud. */
-static int near_of_stream(double *out, const Ruler *ruler, int pictures, Err *err)
+/* Of n pictures that are not in the cloud of ruler->near, the share that lies in it. */
+static int near_of_stream(double *out, const Ruler *ruler, int n, Err *err)
 {
+    JudgeScore unused;
     int inside = 0;
-    real *feature = mem_new((size_t)pictures * JUDGE_FEATURES, sizeof *feature, "features", err);
-    const int status = feature == NULL ? -1 : near_features(feature, ruler->judge, BENCH_STREAM, (uint64_t)ruler->near.n, pictures, err);
-    for (int i = 0; i < pictures && status == 0; i++) inside += near_has(&ruler->near, feature + (size_t)i * JUDGE_FEATURES);
-    *out = (double)inside / pictures;
+    real *feature = mem_new((size_t)n * JUDGE_FEATURES, sizeof *feature, "features", err);
+    int status = feature == NULL ? -1 : 0;
+    if (status == 0) status = judge_measure(&unused, feature, ruler->judge, BENCH_STREAM, (uint64_t)ruler->near.n, n, R(0.0), 0, err);
+    for (int i = 0; i < n && status == 0; i++) inside += near_has(&ruler->near, feature + (size_t)i * JUDGE_FEATURES);
+    *out = (double)inside / n;
     mem_free(feature);
     return status;
 }
 
-static int set_rows(BenchPrior *b, const Ruler *ruler, Err *err)
+static int measure_stream(BenchPrior *b, Ruler *ruler, Err *err)
+{
+    const int n = b->config.pictures, few = n / 4;
+    Progress progress;
+    progress_start(&progress, "picture", 0, n + 3 * few, b->config.quiet);
+    progress_step(&progress, 0, "the judge");
+    int status = near_new(&ruler->near, &b->judge, ruler->judge, BENCH_STREAM, n, err);
+    if (status == 0 && !judge_fit(&b->judge))
+        status = err_set(err, "the judge is right about %d objects, %d colours, %d views of %d fresh pictures, expected %d %% of each: "
+                         "it may not judge", b->judge.right[JUDGE_OBJECT], b->judge.right[JUDGE_COLOUR], b->judge.right[JUDGE_VIEW], n, JUDGE_MUST);
+    progress_step(&progress, n, "the judge");
+    if (status == 0) status = judge_measure(&b->noisy, NULL, ruler->judge, BENCH_STREAM, 0, few, R(0.05), 0, err);
+    progress_step(&progress, n + few, "the judge");
+    if (status == 0) status = judge_measure(&b->blurred, NULL, ruler->judge, BENCH_STREAM, 0, few, R(0.0), 1, err);
+    progress_step(&progress, n + 2 * few, "the judge");
+    if (status == 0) status = near_of_stream(&ruler->near_share, ruler, few, err);
+    if (status == 0) status = spread_of_stream(&ruler->spread, err);
+    progress_end(&progress);
+    return status;
+}
+
+/* ---- rows ---- */
+
+static void rows_of_prompts(BenchPrior *b, const Ruler *ruler)
+{
+    static const char *const names[] = { "object of \"a COLOUR OBJECT\"", "its colour", "object and colour", "like the stream's pictures" };
+    const double n = b->judge.count;
+    const double stream[] = { b->judge.right[JUDGE_OBJECT] / n, b->judge.right[JUDGE_COLOUR] / n, b->judge.both / n, ruler->near_share };
+    for (int k = 0; k < 4; k++) {
+        BenchRow *row = &b->row[BENCH_OBJECT + k];
+        *row = (BenchRow){ .kind = BENCH_SHARE, .samples = b->config.count, .stream = stream[k] };
+        snprintf(row->name, sizeof row->name, "%s", names[k]);
+    }
+}
+
+static int rows_of_views(BenchPrior *b, Err *err)
 {
     const int count = b->config.count;
-    const double n = b->judge.count;
-    static const char *const names[] = { "object of \"a COLOUR OBJECT\"", "its colour", "both", "like the stream's pictures" };
-    const int right[] = { b->judge.right[JUDGE_OBJECT], b->judge.right[JUDGE_COLOUR], b->judge.both, 0 };
-    for (int k = 0; k < 4; k++) {
-        b->row[BENCH_OBJECT + k] = (BenchRow){ .kind = BENCH_SHARE, .samples = count, .stream = right[k] / n };
-        snprintf(b->row[BENCH_OBJECT + k].name, sizeof b->row[0].name, "%s", names[k]);
-    }
+    BenchRow *all = &b->row[BENCH_VIEWED];
+    *all = (BenchRow){ .name = "seen as the prompt says", .kind = BENCH_SHARE, .samples = count };
     for (int v = 0; v < BENCH_VIEWS; v++) {
         BenchRow *row = &b->row[BENCH_VIEW + v];
         *row = (BenchRow){ .kind = BENCH_SHARE, .samples = (count - v + BENCH_VIEWS - 1) / BENCH_VIEWS, .stream = share_of(&b->judge, suffix[v]) };
-        if (view_prompt(row->name, sizeof row->name, "seen from \"...", suffix[v], err) != 0) return -1;
+        if (view_prompt(row->name, sizeof row->name, "    \"...", suffix[v], err) != 0) return -1;
         strcat(row->name, "\"");
+        all->stream += row->stream * row->samples / count;
     }
-    static const struct { const char *name; int row, open, head; } open[] = {
+    return 0;
+}
+
+static int rows_of_open(BenchPrior *b, Err *err)
+{
+    static const struct { const char *name; int row, open, head; } rows[] = {
         { "colours of \"%s\"", BENCH_COLOURS, OPEN_COLOUR, JUDGE_COLOUR }, { "objects of \"%s\"", BENCH_OBJECTS, OPEN_OBJECT, JUDGE_OBJECT },
         { "objects of \"%s\"", BENCH_ANY_OBJECT, OPEN_ALL, JUDGE_OBJECT }, { "colours of \"%s\"", BENCH_ANY_COLOUR, OPEN_ALL, JUDGE_COLOUR },
         { "spread of \"%s\"", BENCH_SPREAD, OPEN_VIEW, -1 },
     };
-    for (size_t k = 0; k < sizeof open / sizeof open[0]; k++) {
+    for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         Job job;
-        BenchRow *row = &b->row[open[k].row];
-        const int samples = (count - open[k].open + OPENS - 1) / OPENS;
-        if (job_of(&job, SET_OPEN, open[k].open, &b->config, err) != 0) return -1;
-        *row = (BenchRow){ .kind = open[k].head < 0 ? BENCH_RATIO : BENCH_NUMBER, .samples = samples };
-        snprintf(row->name, sizeof row->name, open[k].name, job.prompt);
-        if (open[k].head >= 0) row->stream = effective_uniform(samples, judge_classes(open[k].head));
+        BenchRow *row = &b->row[rows[k].row];
+        const int samples = (b->config.count - rows[k].open + OPENS - 1) / OPENS, head = rows[k].head;
+        if (job_of(&job, SET_OPEN, rows[k].open, &b->config, err) != 0) return -1;
+        *row = (BenchRow){ .kind = head < 0 ? BENCH_RATIO : BENCH_NUMBER, .samples = samples };
+        row->stream = head < 0 ? 1 : effective_uniform(samples, judge_classes(head));
+        snprintf(row->name, sizeof row->name, rows[k].name, job.prompt);
     }
-    if (near_of_stream(&b->row[BENCH_NEAR].stream, ruler, b->config.pictures / 2, err) != 0) return -1;
-    return spread_of_stream(&b->row[BENCH_SPREAD].stream, err);
-}
-
-static int measure_judge(BenchPrior *b, const Judge *judge, Err *err)
-{
-    const int n = b->config.pictures;
-    if (judge_measure(&b->judge, judge, BENCH_STREAM, n, R(0.0), 0, err) != 0) return -1;
-    if (judge_measure(&b->noisy, judge, BENCH_STREAM, n / 2, R(0.05), 0, err) != 0) return -1;
-    if (judge_measure(&b->blurred, judge, BENCH_STREAM, n / 2, R(0.0), 1, err) != 0) return -1;
-    if (judge_fit(&b->judge)) return 0;
-    return err_set(err, "the judge is right about %d objects and %d colours of %d fresh pictures, expected at least %g %%: it may not judge",
-                   b->judge.right[JUDGE_OBJECT], b->judge.right[JUDGE_COLOUR], b->judge.count, 100 * (double)JUDGE_MUST);
+    return 0;
 }
 
 /* ---- samples ---- */
@@ -230,17 +270,19 @@ static int run_job(Job *job, const BenchModel *model, const Ruler *ruler, real g
     return 0;
 }
 
-/* All jobs at one guidance, a few at a time, so that their progress can be seen. */
+/* All jobs at one guidance. Jobs start in order, so thread 0 knows about how many are done; after each round errors are looked for. */
 static int run_jobs(Job *job, int jobs, const BenchModel *model, const Ruler *ruler, real guidance, Progress *progress, int before, Err *err)
 {
-    const int few = 4 * par_threads();
-    for (int first = 0; first < jobs; first += few) {
-        const int end = first + few < jobs ? first + few : jobs;
+    const int round = 16 * par_threads();
+    for (int first = 0; first < jobs; first += round) {
+        const int end = first + round < jobs ? first + round : jobs;
         PAR_FOR_DYNAMIC
-        for (int i = first; i < end; i++) run_job(&job[i], model, ruler, guidance, &job[i].err);
+        for (int i = first; i < end; i++) {
+            if (par_self() == 0) progress_step(progress, before + i, NULL);
+            run_job(&job[i], model, ruler, guidance, &job[i].err);
+        }
         for (int i = first; i < end; i++)
             if (job[i].err.set) return err_set(err, "%s", job[i].err.msg);
-        progress_step(progress, before + end, NULL);
     }
     return 0;
 }
@@ -256,23 +298,22 @@ static int all_guidances(BenchPrior *b, Job *job, const BenchModel *model, const
         if (status != 0) break;
         count_prompts(b, job + SET_PROMPTS * count, g);
         count_views(b, job + SET_VIEWS * count, g);
-        count_open(b, job + SET_OPEN * count, g);
-        if (g != b->config.guidances / 2) continue;
+        count_open(b, job + SET_OPEN * count, g, ruler->spread);
+        if (g != b->shown) continue;
         memcpy(b->picture, job[0].x, (size_t)count * PIXELS * sizeof *b->picture);
         for (int i = 0; i < count; i++) b->sample[i] = (BenchSample){ job[i].object, job[i].colour, job[i].verdict };
     }
     progress_end(&progress);
-    b->row[BENCH_SPREAD].stream = 1;
     return status;
 }
 
 int bench_prior(BenchPrior *b, const BenchModel *model, const Judge *judge, const BenchConfig *config, Err *err)
 {
     const int jobs = SETS * config->count;
-    BUG_IF(config->count < BENCH_COUNT_MIN || config->count > BENCH_COUNT_MAX || config->guidances < 1 || config->guidances > BENCH_GUIDANCES,
-           "bench_prior: %d samples, %d guidances", config->count, config->guidances);
+    BUG_IF(config->count < BENCH_COUNT_MIN || config->count > BENCH_COUNT_MAX || config->guidances < 1 || config->guidances > BENCH_GUIDANCES ||
+           config->pictures < 4, "bench_prior: %d samples, %d guidances, %d pictures", config->count, config->guidances, config->pictures);
     Ruler ruler = { .judge = judge };
-    *b = (BenchPrior){ .config = *config };
+    *b = (BenchPrior){ .config = *config, .shown = config->guidances / 2 };
     b->sample = mem_new((size_t)config->count, sizeof *b->sample, "samples", err);
     b->picture = mem_new((size_t)config->count * PIXELS, sizeof *b->picture, "samples", err);
     Job *job = mem_new((size_t)jobs, sizeof *job, "samples", err);
@@ -282,9 +323,10 @@ int bench_prior(BenchPrior *b, const BenchModel *model, const Judge *judge, cons
         status = job_of(&job[i], i / config->count, i % config->count, config, err);
         job[i].x = x + (size_t)i * PIXELS;
     }
-    if (status == 0) status = measure_judge(b, judge, err);
-    if (status == 0) status = near_new(&ruler.near, judge, BENCH_STREAM, 2 * config->pictures, err);
-    if (status == 0) status = set_rows(b, &ruler, err);
+    if (status == 0) status = measure_stream(b, &ruler, err);
+    if (status == 0) rows_of_prompts(b, &ruler);
+    if (status == 0) status = rows_of_views(b, err);
+    if (status == 0) status = rows_of_open(b, err);
     if (status == 0) status = all_guidances(b, job, model, &ruler, err);
     if (status == 0) status = bench_loss(b, model, err);
     near_free(&ruler.near);

@@ -1,4 +1,4 @@
-/* cmd_bench_judge.c -- sdref bench judge: the errors of the ruler, and how it is made */
+/* cmd_bench_judge.c -- sdref bench judge: how often the judge is right on fresh pictures, and how its weights are made */
 #include "ref/bench_prior.h"
 #include "ref/cli.h"
 #include "ref/progress.h"
@@ -6,22 +6,26 @@
 
 #include <stdio.h>
 
-enum { PICTURES = 2000, MISTAKES = 12 };
+enum { MISTAKES = 12, STEPS = 6000 };                      /* shown of each head; of judge_recipe */
 
 static const char *const examples[] = {
-    "sdref bench judge                               # the errors of the shipped judge",
-    "sdref bench judge runs/judge --train            # makes the same file again",
+    "sdref bench judge                               # how often the shipped judge is right",
+    "sdref bench judge runs/judge --train            # makes the shipped file again (20 minutes of one core)",
     NULL
 };
 static const Option options[] = {
-    { "Options", "train", OPT_FLAG, OPT_HOST, NULL, NULL, "first make it again, from nothing, in FOLDER", 0, 0, NULL },
+    { "Options", "count", OPT_INT, OPT_RESULT, "2000", "N", "fresh pictures", 1, 1000000, NULL },
+    { "Options", "train", OPT_FLAG, OPT_HOST, NULL, NULL, "first train the judge from nothing, into FOLDER", 0, 0, NULL },
+    { "Options", "until", OPT_INT, OPT_HOST, NULL, "N", "with --train: stop after step N; default: all of them", 1, STEPS, NULL },
     { "Options", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
     { "Options", "quiet", OPT_FLAG, OPT_HOST, NULL, NULL, "no progress", 0, 0, NULL },
 };
 static const Command command = {
-    "bench judge", "how often the judge of pictures is right", "sdref bench judge [FOLDER] [options]", examples,
+    "bench judge", "how often the judge of samples is right on fresh pictures", "sdref bench judge [FOLDER] [options]", examples,
     options, sizeof options / sizeof options[0], 0, 1, "FOLDER",
 };
+
+/* ---- training ---- */
 
 static void train_progress(void *self, long done, double loss)
 {
@@ -30,23 +34,28 @@ static void train_progress(void *self, long done, double loss)
     progress_step(self, done, note);
 }
 
-static int train(const char *folder, const Options *o, Err *err)
+static int train(const Options *o, Err *err)
 {
     const TrainConfig recipe = judge_recipe();
+    BUG_IF(recipe.steps != STEPS, "a recipe of %ld steps", recipe.steps);
+    if (opt_args(o) == 0) return err_set(err, "--train: found no FOLDER, expected the one that the judge is to be written to");
+    const long until = opt_has(o, "until") ? opt_int(o, "until") : recipe.steps;
     Progress progress;
-    progress_start(&progress, "step", 0, recipe.steps, opt_flag(o, "quiet"));
-    const int status = judge_train(folder, &recipe, train_progress, &progress, err);
+    progress_start(&progress, "step", 0, until, opt_flag(o, "quiet"));
+    const int status = judge_train(opt_arg(o, 0), &recipe, until, train_progress, &progress, err);
     progress_end(&progress);
     return status;
 }
 
-/* The most frequent mistakes of one head. */
+/* ---- measuring ---- */
+
+/* The most frequent mistakes of one head: what it is, what it was taken for, how often. */
 static void print_mistakes(const JudgeScore *s, int head)
 {
-    static const char *const names[] = { "object", "colour", "view" };
+    static const char *const names[JUDGE_HEADS] = { "objects", "colours", "views" };
     JudgeScore left = *s;
     const int n = judge_classes(head);
-    printf("%s taken for another:", names[head]);
+    printf("%s taken for others:", names[head]);
     for (int i = 0; i < n; i++) left.taken[head][i][i] = 0;
     for (int k = 0; k < MISTAKES; k++) {
         int is = 0, taken = 0;
@@ -62,24 +71,24 @@ static void print_mistakes(const JudgeScore *s, int head)
     printf("\n");
 }
 
-static int run(const Options *o, Err *err)
+static int measure(const Judge *judge, const Options *o, Err *err)
 {
     static const struct { const char *name; real noise; int blur; } how[] = {
         { "as they are", R(0.0), 0 }, { "noise 0.05", R(0.05), 0 }, { "noise 0.2", R(0.2), 0 }, { "blurred 3x3", R(0.0), 1 },
     };
-    const char *folder = opt_args(o) > 0 ? opt_arg(o, 0) : JUDGE_FOLDER;
-    JudgeScore first = { 0 };
-    if (opt_flag(o, "train") && train(folder, o, err) != 0) return -1;
-    Judge *judge = judge_open(folder, err);
-    int status = judge == NULL ? -1 : 0;
-    for (size_t i = 0; i < sizeof how / sizeof how[0] && status == 0; i++) {
-        JudgeScore s;
-        status = judge_measure(&s, judge, BENCH_STREAM, PICTURES, how[i].noise, how[i].blur, err);
-        if (status == 0) judge_print(stdout, how[i].name, &s);
-        if (i == 0) first = s;
+    enum { WAYS = sizeof how / sizeof how[0] };
+    const int count = opt_int(o, "count");
+    JudgeScore s[WAYS];
+    Progress progress;
+    int status = 0;
+    progress_start(&progress, "picture", 0, (long)WAYS * count, opt_flag(o, "quiet"));
+    for (int i = 0; i < WAYS && status == 0; i++) {
+        progress_step(&progress, (long)i * count, how[i].name);
+        status = judge_measure(&s[i], NULL, judge, BENCH_STREAM, 0, count, how[i].noise, how[i].blur, err);
     }
-    for (int head = 0; head < JUDGE_HEADS && status == 0; head++) print_mistakes(&first, head);
-    judge_free(judge);
+    progress_end(&progress);
+    for (int i = 0; i < WAYS && status == 0; i++) judge_print(stdout, how[i].name, &s[i]);
+    for (int head = 0; head < JUDGE_HEADS && status == 0; head++) print_mistakes(&s[0], head);
     return status;
 }
 
@@ -89,8 +98,13 @@ int cmd_bench_judge(int argc, char *const *argv)
     Options *o = cli_options(&command, argc, argv, &code);
     if (o == NULL) return code;
     Err err = { 0 };
+    int status = 0;
     if (opt_has(o, "threads")) par_threads_set(opt_int(o, "threads"));
-    const int status = run(o, &err);
+    if (opt_has(o, "until") && !opt_flag(o, "train")) status = err_set(&err, "--until: found without --train, expected with it");
+    if (status == 0 && opt_flag(o, "train")) status = train(o, &err);
+    Judge *judge = status == 0 ? judge_open(opt_args(o) > 0 ? opt_arg(o, 0) : JUDGE_FOLDER, &err) : NULL;
+    status = judge == NULL ? -1 : measure(judge, o, &err);
+    judge_free(judge);
     opt_free(o);
     return status == 0 ? EXIT_FINE : cli_trouble(&err);
 }

@@ -8,22 +8,22 @@
 #include <string.h>
 
 #define PRIOR_FOLDER "weights/prior"
-enum { STEPS_MAX = 1000 };
 
 static const char *const examples[] = {
     "sdref bench prior                               # the shipped prior",
     "sdref bench prior runs/prior/model --count 24   # a quick look at another one",
-    "sdref bench prior --count 360 --csv prior.csv --sheet prior.png",
+    "sdref bench prior --count 360 --csv prior.csv --svg prior.svg --sheet prior.png",
     NULL
 };
 static const Option options[] = {
     { "Options", "count", OPT_INT, OPT_RESULT, "120", "N", "samples in each of three sets; 360: every prompt once", BENCH_COUNT_MIN, BENCH_COUNT_MAX, NULL },
-    { "Options", "guidance", OPT_STRING, OPT_RESULT, "1,3,7.5", "LIST", "one or more, up to 8", 0, 0, NULL },
-    { "Options", "steps", OPT_INT, OPT_RESULT, "25", "N", "DDIM steps", 1, STEPS_MAX, NULL },
+    { "Options", "guidance", OPT_STRING, OPT_RESULT, "1,3,7.5", "LIST", "up to 8 numbers with commas between them", 0, 0, NULL },
+    { "Options", "steps", OPT_INT, OPT_RESULT, "25", "N", "DDIM steps", 1, BENCH_STEPS_MAX, NULL },
     { "Options", "seed", OPT_UINT64, OPT_RESULT, "0", NULL, "of the samples' noise", 0, 0, NULL },
     { "Options", "judge", OPT_STRING, OPT_RESULT, JUDGE_FOLDER, "FOLDER", "the network that says what a sample shows", 0, 0, NULL },
-    { "Options", "csv", OPT_STRING, OPT_HOST, NULL, "FILE", "the figures; an older file is replaced", 0, 0, NULL },
-    { "Options", "sheet", OPT_STRING, OPT_HOST, NULL, "FILE", "80 samples as a PNG, wrong ones framed", 0, 0, NULL },
+    { "Options", "csv", OPT_STRING, OPT_HOST, NULL, "FILE", "the figures; an older file is replaced, here and below", 0, 0, NULL },
+    { "Options", "svg", OPT_STRING, OPT_HOST, NULL, "FILE", "shares over guidance, as curves", 0, 0, NULL },
+    { "Options", "sheet", OPT_STRING, OPT_HOST, NULL, "FILE", "80 samples at the middle guidance as a PNG, wrong ones framed", 0, 0, NULL },
     { "Options", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
     { "Options", "quiet", OPT_FLAG, OPT_HOST, NULL, NULL, "no progress", 0, 0, NULL },
 };
@@ -62,7 +62,8 @@ static int run(const Options *o, Err *err)
     Judge *judge = folder == NULL ? NULL : judge_open(opt_string(o, "judge"), err);
     int status = judge == NULL ? -1 : bench_prior(&b, &model, judge, &config, err);
     if (status == 0) bench_prior_print(stdout, &b, &model);
-    if (status == 0 && opt_has(o, "csv")) status = bench_prior_csv(&b, opt_string(o, "csv"), err);
+    if (status == 0 && opt_has(o, "csv")) status = bench_prior_csv(&b, &model, opt_string(o, "csv"), err);
+    if (status == 0 && opt_has(o, "svg")) status = bench_prior_svg(&b, &model, opt_string(o, "svg"), err);
     if (status == 0 && opt_has(o, "sheet")) status = bench_prior_sheet(&b, &model, opt_string(o, "sheet"), err);
     bench_prior_free(&b);
     judge_free(judge);

@@ -1,5 +1,6 @@
-/* cmd_bench_show.c -- the measurements of a prior as a table, as CSV, as a sheet of its samples */
+/* cmd_bench_show.c -- the measurements of a prior as a table, as CSV, as curves, as a sheet of its samples */
 #include "ref/bench_prior.h"
+#include "ref/plot.h"
 #include "render/bytes.h"
 #include "render/picture.h"
 #include "render/png.h"
@@ -39,23 +40,33 @@ static void print_rows(FILE *out, const BenchPrior *b)
         print_value(out, row, row->stream);
         fprintf(out, " %8d\n", row->samples);
     }
-    fprintf(out, "shares: what the judge recognises. colours, objects: how many equally likely ones would be as mixed. spread: distance of\n"
-                 "two samples, that of two pictures of the stream being 1. stream: what its own pictures get; nothing better can be told.\n");
+    fprintf(out, "shares: samples in which the judge sees what the prompt says\n"
+                 "colours, objects: of what the judge sees; so many equally likely ones would have\n"
+                 "the same entropy\n"
+                 "spread: mean distance of two samples, that of two pictures of the stream being 1\n"
+                 "stream: what the stream's own pictures get, the judge's mistakes included\n");
+}
+
+static void range_text(char out[LABEL], const BenchModel *model, int bin)
+{
+    snprintf(out, LABEL, "%d to %d", model->S->T * bin / BENCH_BINS, model->S->T * (bin + 1) / BENCH_BINS - 1);
 }
 
 static void print_losses(FILE *out, const BenchPrior *b, const BenchModel *model)
 {
-    double mean[2] = { 0 };
+    double loss = 0, bound = 0;
     fprintf(out, "\n%-14s %10s %10s\n", "t", "loss", "bound");
     for (int i = 0; i < BENCH_BINS; i++) {
-        const int from = model->S->T * i / BENCH_BINS, to = model->S->T * (i + 1) / BENCH_BINS - 1;
-        fprintf(out, "%5d ..%5d %10.3g %10.3g\n", from, to, b->loss[i], b->exact[i]);
-        mean[0] += b->loss[i] / BENCH_BINS;
-        mean[1] += b->exact[i] / BENCH_BINS;
+        char range[LABEL];
+        range_text(range, model, i);
+        fprintf(out, "%-14s %10.3g %10.3g\n", range, b->loss[i], b->bound[i]);
+        loss += b->loss[i] / BENCH_BINS;
+        bound += b->bound[i] / BENCH_BINS;
     }
-    fprintf(out, "%-14s %10.3g %10.3g\n", "mean", mean[0], mean[1]);
-    fprintf(out, "loss: mean (prediction - eps)^2 on %d fresh pictures a row. bound: the loss of one who knows that each is among %d given\n"
-                 "pictures that its caption fits; no prediction from the caption has a smaller one.\n", b->pictures, BENCH_SET);
+    fprintf(out, "%-14s %10.3g %10.3g\n", "mean", loss, bound);
+    fprintf(out, "loss: mean (prediction - eps)^2 on %d fresh pictures in each range of t\n"
+                 "bound: the least loss of one who is also shown %d pictures that fit the caption,\n"
+                 "the noised one among them; who knows the caption alone cannot have less\n", b->pictures, BENCH_SET);
 }
 
 void bench_prior_print(FILE *out, const BenchPrior *b, const BenchModel *model)
@@ -71,36 +82,74 @@ void bench_prior_print(FILE *out, const BenchPrior *b, const BenchModel *model)
 
 /* ---- CSV ---- */
 
-/* guidance below 0: none */
-static void put_row(Bytes *out, const char *figure, double guidance, double value, double stream, int samples, Err *err)
+/* NULL: an empty field */
+static void put_row(Bytes *out, const char *figure, const double *guidance, double value, const double *stream, int samples, Err *err)
 {
     char text[3][TEXT_DOUBLE_MAX] = { "" }, line[LINE];
-    if (guidance >= 0) text_from_double(text[0], guidance);
+    if (guidance != NULL) text_from_double(text[0], *guidance);
     text_from_double(text[1], value);
-    text_from_double(text[2], stream);
+    if (stream != NULL) text_from_double(text[2], *stream);
     bytes_put(out, "\"", 1, err);
     for (const char *c = figure; *c != '\0'; c++) bytes_put(out, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1, err);
     const int n = snprintf(line, sizeof line, "\",%s,%s,%s,%d\n", text[0], text[1], text[2], samples);
     bytes_put(out, line, (size_t)n, err);
 }
 
-int bench_prior_csv(const BenchPrior *b, const char *path, Err *err)
+static void put_judge(Bytes *out, const char *how, const JudgeScore *s, Err *err)
+{
+    static const char *const heads[JUDGE_HEADS] = { "objects", "colours", "views" };
+    for (int head = 0; head < JUDGE_HEADS; head++) {
+        char name[LABEL];
+        snprintf(name, sizeof name, "judge right about %s%s", heads[head], how);
+        put_row(out, name, NULL, (double)s->right[head] / s->count, NULL, s->count, err);
+    }
+}
+
+int bench_prior_csv(const BenchPrior *b, const BenchModel *model, const char *path, Err *err)
 {
     static const char head[] = "figure,guidance,value,stream,samples\n";
-    static const char *const heads[] = { "judge: object", "judge: colour", "judge: view" };
+    const double one = 1;                                 /* the guidance of the losses */
     Bytes out = { 0 };
     bytes_put(&out, head, sizeof head - 1, err);
-    for (int i = 0; i < JUDGE_HEADS; i++) put_row(&out, heads[i], -1, (double)b->judge.right[i] / b->judge.count, 1, b->judge.count, err);
+    put_judge(&out, "", &b->judge, err);
+    put_judge(&out, ", noise 0.05", &b->noisy, err);
+    put_judge(&out, ", blurred 3x3", &b->blurred, err);
     for (int i = 0; i < BENCH_ROWS; i++)
-        for (int g = 0; g < b->config.guidances; g++)
-            put_row(&out, b->row[i].name, (double)b->config.guidance[g], b->row[i].value[g], b->row[i].stream, b->row[i].samples, err);
-    for (int i = 0; i < BENCH_BINS; i++) {
-        char name[LABEL];
-        snprintf(name, sizeof name, "loss, tenth %d of t; stream: the bound", i + 1);
-        put_row(&out, name, 1, b->loss[i], b->exact[i], b->pictures, err);
+        for (int g = 0; g < b->config.guidances; g++) {
+            const BenchRow *row = &b->row[i];
+            const double guidance = (double)b->config.guidance[g];
+            put_row(&out, row->name + strspn(row->name, " "), &guidance, row->value[g], &row->stream, row->samples, err);
+        }
+    for (int i = 0; i < 2 * BENCH_BINS; i++) {
+        const int bin = i % BENCH_BINS, is_loss = i < BENCH_BINS;
+        char range[LABEL], name[LABEL + 16];
+        range_text(range, model, bin);
+        snprintf(name, sizeof name, "%s, t %s", is_loss ? "loss" : "bound", range);
+        put_row(&out, name, is_loss ? &one : NULL, is_loss ? b->loss[bin] : b->bound[bin], NULL, b->pictures, err);
     }
     const int status = err->set ? -1 : file_write(path, out.p, out.n, err);
     bytes_free(&out);
+    return status;
+}
+
+/* ---- the curves ---- */
+
+int bench_prior_svg(const BenchPrior *b, const BenchModel *model, const char *path, Err *err)
+{
+    static const int rows[] = { BENCH_BOTH, BENCH_VIEWED, BENCH_NEAR };
+    enum { CURVES = sizeof rows / sizeof rows[0] };
+    const int n = b->config.guidances;
+    double x[BENCH_GUIDANCES];
+    char title[LINE];
+    PlotSeries series[CURVES];
+    Bytes bytes = { 0 };
+    for (int g = 0; g < n; g++) x[g] = (double)b->config.guidance[g];
+    for (int i = 0; i < CURVES; i++) series[i] = (PlotSeries){ b->row[rows[i]].name, x, b->row[rows[i]].value, n };
+    snprintf(title, sizeof title, "%.100s: share of samples", model->name);
+    const Plot plot = { .title = title, .x_title = "guidance", .y_title = "share", .series = series, .count = CURVES };
+    int status = plot_svg(&bytes, &plot, err);
+    if (status == 0) status = file_write(path, bytes.p, bytes.n, err);
+    bytes_free(&bytes);
     return status;
 }
 
@@ -115,8 +164,7 @@ static void frame(Picture *p)
         }
 }
 
-/* The sample with its prompt; if judged wrongly, in a frame, and behind the question mark what it was taken for.
- * image: (3,64,64), scratch */
+/* The sample over what was asked for; if it was taken for something else, in a frame, and over that too. image (3,64,64): scratch */
 static int cell(Picture *out, char label[LABEL], const BenchSample *s, const real *x, real *image, Err *err)
 {
     const int object = s->verdict.is[JUDGE_OBJECT], colour = s->verdict.is[JUDGE_COLOUR];
@@ -128,8 +176,7 @@ static int cell(Picture *out, char label[LABEL], const BenchSample *s, const rea
     const int n = snprintf(label, LABEL, "%s %s", scene_colour_name(s->colour), scene_object_name(s->object));
     if (status != 0 || (object == s->object && colour == s->colour)) return status;
     frame(out);
-    snprintf(label + n, LABEL - (size_t)n, "? %s%s%s", colour == s->colour ? "" : scene_colour_name(colour),
-             colour == s->colour || object == s->object ? "" : " ", object == s->object ? "" : scene_object_name(object));
+    snprintf(label + n, LABEL - (size_t)n, "\n-> %s %s", scene_colour_name(colour), scene_object_name(object));
     return 0;
 }
 
@@ -146,7 +193,7 @@ int bench_prior_sheet(const BenchPrior *b, const BenchModel *model, const char *
         status = cell(&cells[i], label[i], &b->sample[i], b->picture + (size_t)i * 3 * JUDGE_SIDE * JUDGE_SIDE, image, err);
         labels[i] = label[i];
     }
-    text_from_double(guidance, (double)b->config.guidance[b->config.guidances / 2]);
+    text_from_double(guidance, (double)b->config.guidance[b->shown]);
     snprintf(steps, sizeof steps, "%d", model->steps);
     const PngText texts[] = { { "prior", model->name }, { "guidance", guidance }, { "steps", steps } };
     if (status == 0) status = picture_sheet(&sheet, cells, labels, n, COLUMNS, 4, 1, err);

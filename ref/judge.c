@@ -1,4 +1,7 @@
-/* judge.c -- the walk over the judge's layers, its verdicts, its own errors */
+/* judge.c -- the judge's layers, its verdicts, its mistakes
+ *
+ * A verdict is the class with the largest logit, the first of equals.
+ */
 #include "ref/judge.h"
 #include "ref/dataset.h"
 #include "ref/judge_net.h"
@@ -144,7 +147,7 @@ int judge_pictures(Verdict *out, real *features, const Judge *j, const real *x, 
     return status;
 }
 
-/* ---- its errors ---- */
+/* ---- its mistakes ---- */
 
 void judge_blur(real *x, real *scratch, int side)
 {
@@ -164,15 +167,15 @@ void judge_blur(real *x, real *scratch, int side)
     }
 }
 
+enum { PLANE = JUDGE_SIDE * JUDGE_SIDE, WORK = 7 * PLANE };            /* of one picture: 3 planes, noise 3, shade 1 */
 typedef struct Fresh { int is[JUDGE_HEADS]; Verdict verdict; Err err; } Fresh;
 
-/* work: (7, 64, 64) */
-static void one_fresh(Fresh *f, const Judge *j, uint64_t seed, int i, real noise, int blur, real *work)
+static void one_fresh(Fresh *f, real *features, const Judge *j, uint64_t seed, uint64_t i, real noise, int blur, real *work)
 {
-    const size_t n = (size_t)JUDGE_SIDE * JUDGE_SIDE;
+    const size_t n = PLANE;
     real *x = work, *eps = work + 3 * n, *shade = work + 6 * n;
     DatasetItem item;
-    dataset_item(&item, seed, (uint64_t)i);
+    dataset_item(&item, seed, i);
     dataset_picture(x, shade, &item, seed, JUDGE_SIDE, JUDGE_SIDE);
     judge_truth(f->is, &item);
     if (blur) judge_blur(x, shade, JUDGE_SIDE);
@@ -180,19 +183,21 @@ static void one_fresh(Fresh *f, const Judge *j, uint64_t seed, int i, real noise
         rng_normal(eps, (RngAt){ seed, 0, (uint32_t)i, RNG_PROBE }, 3 * n);
         for (size_t k = 0; k < 3 * n; k++) x[k] = r_fma(noise, eps[k], x[k]);
     }
-    judge_pictures(&f->verdict, NULL, j, x, 1, &f->err);
+    judge_pictures(&f->verdict, features, j, x, 1, &f->err);
 }
 
-int judge_measure(JudgeScore *score, const Judge *j, uint64_t seed, int count, real noise, int blur, Err *err)
+int judge_measure(JudgeScore *score, real *features, const Judge *j, uint64_t seed, uint64_t first, int count, real noise, int blur, Err *err)
 {
-    const size_t room = 7 * (size_t)JUDGE_SIDE * JUDGE_SIDE;
     Fresh *fresh = mem_new((size_t)count, sizeof *fresh, "pictures", err);
-    real *work = fresh == NULL ? NULL : mem_new((size_t)par_threads() * room, sizeof *work, "pictures", err);
+    real *work = fresh == NULL ? NULL : mem_new((size_t)par_threads() * WORK, sizeof *work, "pictures", err);
     int status = work == NULL ? -1 : 0;
     *score = (JudgeScore){ .count = count };
     if (status == 0) {
         PAR_FOR_DYNAMIC
-        for (int i = 0; i < count; i++) one_fresh(&fresh[i], j, seed, i, noise, blur, work + (size_t)par_self() * room);
+        for (int i = 0; i < count; i++) {
+            real *own = features == NULL ? NULL : features + (size_t)i * JUDGE_FEATURES;
+            one_fresh(&fresh[i], own, j, seed, first + (uint64_t)i, noise, blur, work + (size_t)par_self() * WORK);
+        }
     }
     for (int i = 0; i < count && status == 0; i++) {
         const int *is = fresh[i].is, *taken = fresh[i].verdict.is;
@@ -210,6 +215,7 @@ int judge_measure(JudgeScore *score, const Judge *j, uint64_t seed, int count, r
 
 int judge_fit(const JudgeScore *s)
 {
-    const real n = (real)s->count;
-    return (real)s->right[JUDGE_OBJECT] >= JUDGE_MUST * n && (real)s->right[JUDGE_COLOUR] >= JUDGE_MUST * n;
+    for (int head = 0; head < JUDGE_HEADS; head++)
+        if (100 * s->right[head] < JUDGE_MUST * s->count) return 0;
+    return 1;
 }

@@ -1,18 +1,19 @@
-/* judge_train.c -- the judge's training: the stream at 32 x 32 pixels, cross-entropy of the three heads
+/* judge_train.c -- the judge's training: pictures of 32 x 32 pixels, cross-entropy of the three heads
  *
- * Picture i is rendered at the judge's own size (4 rays a pixel; means of the full size have 16, which costs no accuracy), blurred by
- * 3x3 with probability 1/4, and gets noise of deviation 0.08 u^2, u uniform. Loss: the sum over heads of log sum_k exp(y_k) - y_is.
+ * Picture i of the stream is rendered at 32 x 32 with 4 rays a pixel. (A sample that is judged has 64 x 64 pixels, and means of 2x2 are
+ * taken; had it been rendered, that would be 16 rays a pixel. The judge is measured on such pictures.) With probability 1/4 it is
+ * blurred by means of 3x3; then noise of deviation 0.08 u^2 is added, u uniform in [0,1].
+ * Loss of a picture: the sum over heads of log sum_k exp(y_k) - y_is, y the head's logits.
  */
 #include "ref/judge_net.h"
+#include "ref/train_files.h"
 #include "tensor/elem.h"
 #include "tensor/rng.h"
-#include "weights/dtype.h"
 #include "weights/file.h"
 
-#include <stdio.h>
 #include <string.h>
 
-enum { SLOT_MAX = 64 };
+enum { SLOT_MAX = 64, FOLDER_MAX = 512 };
 enum { DRAW_BLUR, DRAW_NOISE };                                         /* part of the numerics */
 
 TrainConfig judge_recipe(void)
@@ -20,8 +21,6 @@ TrainConfig judge_recipe(void)
     return (TrainConfig){ .steps = 6000, .warmup = 300, .batch = 64, .slot = 8, .lr = 2e-3, .decay = 0.6, .weight_decay = 0.02,
                           .beta1 = 0.9, .beta2 = 0.99, .clip = 1.0, .ema = 0.995, .seed = 1 };
 }
-
-const char *const judge_task_zero[] = { NULL };
 
 int judge_task_open(JudgeTask *task, int batch, uint64_t seed, Err *err)
 {
@@ -106,43 +105,22 @@ TrainTask judge_task(const JudgeTask *task)
     return (TrainTask){ 1, { "judge" }, { task->params }, run_slot, task };
 }
 
-int judge_task_export(const JudgeTask *task, const Trainer *t, const char *folder, Err *err)
+int judge_train(const char *folder, const TrainConfig *recipe, long until, void (*done)(void *self, long steps, double loss), void *self,
+                Err *err)
 {
-    char path[1024];
-    const Params *p = task->params;
-    const real *values = train_ema(t, 0);
-    const size_t n = params_total(p);
-    size_t at = 0;
-    const int wrote = snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    if (wrote >= (int)sizeof path) return err_set(err, "%.60s...: a path of %d bytes, expected at most %zu", folder, wrote, sizeof path - 1);
-    uint16_t *half = mem_new(n, sizeof *half, "weights", err);
-    StWriter *w = half == NULL ? NULL : stw_new(err);
-    stw_meta(w, "format", "pt");
-    for (size_t i = 0; half != NULL && i < n; i++) half[i] = f16_from_f64((double)values[i]);
-    for (int i = 0; w != NULL && i < params_count(p); i++) {
-        const Weight *weight = params_at(p, i);
-        stw_add(w, weight->name, ST_F16, weight->s.nd, weight->s.d, half + at);
-        at += weight->n;
-    }
-    const int status = w == NULL || dir_make(folder, err) != 0 ? -1 : stw_write(w, path, err);
-    stw_free(w);
-    mem_free(half);
-    return status;
-}
-
-int judge_train(const char *folder, const TrainConfig *recipe, void (*done)(void *self, long steps, double loss), void *self, Err *err)
-{
+    static const char *const none[] = { NULL };                         /* every parameter starts as drawn */
     JudgeTask task;
     TrainLog log;
-    if (judge_task_open(&task, recipe->batch, recipe->seed, err) != 0) return -1;
+    if (strlen(folder) > FOLDER_MAX) return err_set(err, "%.60s...: a path of %zu bytes, expected at most %d", folder, strlen(folder), FOLDER_MAX);
+    if (dir_make(folder, err) != 0 || judge_task_open(&task, recipe->batch, recipe->seed, err) != 0) return -1;
     const TrainTask train = judge_task(&task);
-    Trainer *t = train_new(recipe, &train, judge_task_zero, err);
+    Trainer *t = train_new(recipe, &train, none, err);
     int status = t == NULL ? -1 : 0;
-    for (long step = 0; step < recipe->steps && status == 0; step++) {
+    for (long step = 0; step < until && status == 0; step++) {
         status = train_step(t, &log);
         if (status == 0 && done != NULL) done(self, step + 1, log.loss);
     }
-    if (status == 0) status = judge_task_export(&task, t, folder, err);
+    if (status == 0) status = train_write_weights(folder, ".", "model", task.params, train_ema(t, 0), err);
     train_free(t);
     judge_task_close(&task);
     return status;

@@ -1,8 +1,8 @@
 /* t_judge.c -- the judge: what it sees of the stream it was not trained on, how it is trained, what it refuses
  *
- * Truth is the stream's own: which object, colour and side a picture shows. Of 120 pictures the shipped judge is to recognise 95 % of
- * objects, of colours, and 90 % of sides; it was found at 99.9, 97.7 and 95.2 % of 2000 others, so that by chance these bars would be
- * missed once in 10^9, 20 and 100 streams; the streams are fixed.
+ * Truth is the stream's own: which object and colour a picture shows, and from where. Of 120 pictures the shipped judge is to recognise
+ * 95 % of objects, of colours, and 90 % of views; it was found at 99.9, 97.7 and 95.2 % of 2000 others, so that by chance these bars
+ * would be missed once in 10^9, 20 and 100 streams; the streams are fixed.
  */
 #include "ref/dataset.h"
 #include "ref/judge.h"
@@ -61,16 +61,17 @@ static void fresh_pictures(void)
     for (int k = 0; k < 3; k++) {
         JudgeScore s;
         int sum = 0, right = 0;
-        CHECK_OK(judge_measure(&s, j, (uint64_t)how[k].seed, N, how[k].noise, how[k].blur, &err), &err);
-        CHECK(s.count == N && judge_fit(&s), "%d objects, %d colours of %d", s.right[JUDGE_OBJECT], s.right[JUDGE_COLOUR], s.count);
-        CHECK(s.right[JUDGE_VIEW] >= N * 90 / 100, "%d sides of %d", s.right[JUDGE_VIEW], N);
+        CHECK_OK(judge_measure(&s, NULL, j, (uint64_t)how[k].seed, 0, N, how[k].noise, how[k].blur, &err), &err);
+        CHECK(s.count == N && s.right[JUDGE_OBJECT] >= N * 95 / 100, "%d objects of %d", s.right[JUDGE_OBJECT], s.count);
+        CHECK(s.right[JUDGE_COLOUR] >= N * 95 / 100, "%d colours of %d", s.right[JUDGE_COLOUR], N);
+        CHECK(s.right[JUDGE_VIEW] >= N * 90 / 100, "%d views of %d", s.right[JUDGE_VIEW], N);
         CHECK(s.both <= s.right[JUDGE_COLOUR] && s.both <= s.right[JUDGE_OBJECT] && s.both >= s.right[JUDGE_OBJECT] + s.right[JUDGE_COLOUR] - N,
               "%d both", s.both);
         for (int i = 0; i < JUDGE_VIEWS * JUDGE_VIEWS; i++) {
             sum += s.taken[JUDGE_VIEW][i / JUDGE_VIEWS][i % JUDGE_VIEWS];
             right += i / JUDGE_VIEWS == i % JUDGE_VIEWS ? s.taken[JUDGE_VIEW][i / JUDGE_VIEWS][i % JUDGE_VIEWS] : 0;
         }
-        CHECK(sum == N && right == s.right[JUDGE_VIEW], "the table of sides holds %d, %d of them right", sum, right);
+        CHECK(sum == N && right == s.right[JUDGE_VIEW], "the table of views holds %d, %d of them right", sum, right);
     }
     judge_free(j);
 }
@@ -96,6 +97,52 @@ static void batches_and_threads(void)
     judge_free(j);
 }
 
+/* Pictures first .. first+n-1 are those of the stream, and their features come out in order. */
+static void a_part_of_the_stream(void)
+{
+    enum { FIRST = 3, N = 4 };
+    Judge *j = shipped();
+    real *x = pictures(FIRST + N, 505), *features = mem_new(2 * N * JUDGE_FEATURES, sizeof *features, "features", &err);
+    real *measured = features + N * JUDGE_FEATURES;
+    Verdict v[N];
+    JudgeScore s;
+    int right = 0;
+    CHECK_OK(judge_pictures(v, features, j, x + (size_t)FIRST * PIXELS, N, &err), &err);
+    CHECK_OK(judge_measure(&s, measured, j, 505, FIRST, N, R(0.0), 0, &err), &err);
+    CHECK(memcmp(features, measured, N * JUDGE_FEATURES * sizeof *features) == 0, "other features");
+    for (int i = 0; i < N; i++) {
+        DatasetItem item;
+        dataset_item(&item, 505, (uint64_t)(FIRST + i));
+        right += v[i].is[JUDGE_OBJECT] == item.object;
+    }
+    CHECK(s.right[JUDGE_OBJECT] == right && s.count == N, "%d right, expected %d", s.right[JUDGE_OBJECT], right);
+    mem_free(features);
+    mem_free(x);
+    judge_free(j);
+}
+
+/* The judge sees means of 2x2 pixels: what changes the pixels of a square and not their sum is not seen, what changes the sum is. Steps are
+ * powers of two, so all sums are exact. */
+static void squares_of_pixels(void)
+{
+    static const int change[2][2] = { { 3, -1 }, { -1, -1 } };      /* no part of the square keeps its sum */
+    Judge *j = shipped();
+    real *x = mem_new(3 * PIXELS, sizeof *x, "pictures", &err), *features = mem_new(3 * JUDGE_FEATURES, sizeof *features, "features", &err);
+    Verdict v[3];
+    for (int i = 0; i < PIXELS; i++) {
+        const int row = i / JUDGE_SIDE % JUDGE_SIDE, col = i % JUDGE_SIDE;
+        x[i] = (real)((row / 2 * 5 + col / 2 * 3) % 16) / R(16.0) - R(0.5);
+        x[PIXELS + i] = x[i] + R(0.125) * (real)change[row % 2][col % 2];
+        x[2 * PIXELS + i] = x[i] + (row % 2 == 0 ? R(0.25) : R(0.0));
+    }
+    CHECK_OK(judge_pictures(v, features, j, x, 3, &err), &err);
+    CHECK(memcmp(features, features + JUDGE_FEATURES, JUDGE_FEATURES * sizeof *features) == 0, "the same means, other features");
+    CHECK(memcmp(features, features + 2 * JUDGE_FEATURES, JUDGE_FEATURES * sizeof *features) != 0, "other means, the same features");
+    mem_free(features);
+    mem_free(x);
+    judge_free(j);
+}
+
 /* Means of 3x3: of a constant, of one pixel inside, of one in a corner. */
 static void a_blur(void)
 {
@@ -115,12 +162,13 @@ static void a_blur(void)
 
 static void fit(void)
 {
-    JudgeScore s = { .count = 100, .right = { 95, 95, 0 } };
+    JudgeScore s = { .count = 100, .right = { 95, 95, 95 } };
     CHECK(judge_fit(&s), "95 of 100");
-    s.right[JUDGE_OBJECT] = 94;
-    CHECK(!judge_fit(&s), "94 objects");
-    s = (JudgeScore){ .count = 100, .right = { 100, 94, 100 } };
-    CHECK(!judge_fit(&s), "94 colours");
+    for (int head = 0; head < JUDGE_HEADS; head++) {
+        s = (JudgeScore){ .count = 100, .right = { 100, 100, 100 } };
+        s.right[head] = 94;
+        CHECK(!judge_fit(&s), "94 of 100, head %d", head);
+    }
 }
 
 /* ---- training ---- */
@@ -133,7 +181,7 @@ static void short_training(const char *to, long steps, int threads)
     c.batch = 4;
     c.slot = 2;
     par_threads_set(threads);
-    CHECK_OK(judge_train(to, &c, NULL, NULL, &err), &err);
+    CHECK_OK(judge_train(to, &c, steps, NULL, NULL, &err), &err);
     par_threads_set(cores);
 }
 
@@ -162,6 +210,27 @@ static void note_loss(void *self, long steps, double loss)
     at[steps - 1] = loss;
 }
 
+/* A recipe's first steps are those of the whole; a folder that cannot be made is found before the first step. */
+static void first_steps(void)
+{
+    double all[3] = { 0 }, some[3] = { 0 };
+    char to[FOLDER_ROOM];
+    Err why = { 0 };
+    TrainConfig c = judge_recipe();
+    c.steps = 3;
+    c.warmup = 1;
+    c.decay = 1;                                          /* the rate falls from the first step on, by the number of all steps */
+    c.batch = c.slot = 2;
+    folder_path(to, folder, "first");
+    CHECK_OK(judge_train(to, &c, 3, note_loss, all, &err), &err);
+    CHECK_OK(judge_train(to, &c, 2, note_loss, some, &err), &err);
+    CHECK(some[0] == all[0] && some[1] == all[1] && all[2] > 0 && some[2] == 0, "%g %g %g, stopped: %g %g %g", all[0], all[1], all[2], some[0],
+          some[1], some[2]);
+    some[0] = 0;
+    CHECK(judge_train("/dev/null/judge", &c, 3, note_loss, some, &why) != 0 && strstr(why.msg, "/dev/null") != NULL, "'%s'", why.msg);
+    CHECK(some[0] == 0, "a step was made");
+}
+
 /* Who knows nothing gives every class the same probability: ln 30 + ln 12 + ln 5 = 7.49. An untrained network is near that, and learns. */
 static void learns(void)
 {
@@ -173,7 +242,7 @@ static void learns(void)
     c.warmup = 2;
     c.batch = 16;
     folder_path(to, folder, "learns");
-    CHECK_OK(judge_train(to, &c, note_loss, loss, &err), &err);
+    CHECK_OK(judge_train(to, &c, STEPS, note_loss, loss, &err), &err);
     for (int i = 0; i < 4; i++) {
         first += loss[i] / 4;
         last += loss[STEPS - 1 - i] / 4;
@@ -273,9 +342,12 @@ int main(void)
     TEST(classes);
     TEST(fresh_pictures);
     TEST(batches_and_threads);
+    TEST(a_part_of_the_stream);
+    TEST(squares_of_pixels);
     TEST(a_blur);
     TEST(fit);
     TEST(any_threads);
+    TEST(first_steps);
     TEST(learns);
 #ifdef SDREF_F64
     TEST(gradient);
