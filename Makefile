@@ -28,6 +28,9 @@ run: all   ## a first object from the exact prior: pictures in runs/first
 prior: all   ## train the 64 px prior from nothing in runs/prior (hours; stopped, it goes on where it was)
 	$(BUILD)/sdref train prior --out runs/prior $(if $(wildcard runs/prior/state.safetensors),--resume)
 
+depth: all   ## train the depth network from nothing in runs/depth (half an hour; stopped, it goes on where it was)
+	$(BUILD)/sdref train depth --out runs/depth $(if $(wildcard runs/depth/state.safetensors),--resume)
+
 $(BUILD)/f32/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(FLAGS) -MMD -MP -c -o $@ $<
@@ -79,5 +82,5 @@ help:   ## list these lines
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*##/\t/'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
-.PHONY: all run prior test bits exhaustive sanitize bench install uninstall clean help
+.PHONY: all run prior depth test bits exhaustive sanitize bench install uninstall clean help
 .SECONDARY:

@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-CommandMain cmd_bench_prior, cmd_bench_judge;
+CommandMain cmd_bench_prior, cmd_bench_depth, cmd_bench_judge;
 static const struct { const char *name, *summary; CommandMain *run; } topics[] = {
     { "prior", "how good a prior is: its samples, judged, and its loss", cmd_bench_prior },
+    { "depth", "how good a depth network is: nearness, mask and normals", cmd_bench_depth },
     { "judge", "how often the judge of those samples is right", cmd_bench_judge },
 };
 enum { TOPICS = sizeof topics / sizeof topics[0] };
@@ -30,7 +31,7 @@ int cmd_bench(int argc, char *const *argv)
         if (strcmp(what, names[i]) == 0) return topics[i].run(argc - 1, argv + 1);
     }
     const char *near = text_nearest(what, names, TOPICS);
-    err_set(&err, "bench: found '%.40s', expected %s first%s%s%s", what, "prior or judge", near == NULL ? "" : "; did you mean '",
+    err_set(&err, "bench: found '%.40s', expected %s first%s%s%s", what, "prior, depth or judge", near == NULL ? "" : "; did you mean '",
             near == NULL ? "" : near, near == NULL ? "" : "'?");
     return cli_trouble(&err);
 }

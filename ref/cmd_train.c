@@ -10,6 +10,7 @@
 #include "ref/plot.h"
 #include "ref/progress.h"
 #include "ref/run.h"
+#include "ref/train_depth.h"
 #include "ref/train_prior.h"
 #include "tensor/par.h"
 #include "tensor/text.h"
@@ -27,13 +28,15 @@ static const char *const examples[] = {
     "sdref train prior --out runs/prior              # the shipped prior, from nothing",
     "sdref train prior --out runs/prior --resume     # go on where it stopped",
     "sdref train prior --out runs/try --steps 500 --prediction epsilon",
+    "sdref train depth --out runs/depth              # the shipped depth network",
     NULL
 };
 static const char *const predictions[] = { "epsilon", "v", NULL };
 static const Option options[] = {
-    { "The recipe", "steps", OPT_INT, OPT_RESULT, "14000", "N", "may grow while the learning rate does not fall yet", 1, 10000000, NULL },
-    { "The recipe", "batch", OPT_INT, OPT_RESULT, "32", "N", "pictures a step, an even number", 2, 4096, NULL },
-    { "The recipe", "prediction", OPT_CHOICE, OPT_RESULT, "v", NULL, "what the network puts out", 0, 0, predictions },
+    { "The recipe", "steps", OPT_INT, OPT_RESULT, NULL, "N", "default: 14000 (prior), 5000 (depth); may grow while the learning rate does not fall yet",
+      1, 10000000, NULL },
+    { "The recipe", "batch", OPT_INT, OPT_RESULT, NULL, "N", "pictures a step, an even number; default: 32 (prior), 16 (depth)", 2, 4096, NULL },
+    { "The recipe", "prediction", OPT_CHOICE, OPT_RESULT, NULL, NULL, "what a prior puts out; default: v", 0, 0, predictions },
     { "The recipe", "lr", OPT_REAL, OPT_RESULT, "0.001", NULL, "AdamW's learning rate", 1e-9, 1, NULL },
     { "The recipe", "warmup", OPT_INT, OPT_RESULT, "500", "N", "steps in which the learning rate rises", 0, 1000000, NULL },
     { "The recipe", "decay", OPT_REAL, OPT_RESULT, "0.25", NULL, "last share of the steps, in which it falls to 0", 0, 1, NULL },
@@ -52,19 +55,22 @@ static const Option options[] = {
     { "Files and machine", "quiet", OPT_FLAG, OPT_HOST, NULL, NULL, "no progress", 0, 0, NULL },
 };
 static const Command command = {
-    "train", "the shipped networks, trained from nothing", "sdref train prior --out FOLDER [options]", examples,
-    options, sizeof options / sizeof options[0], 1, 1, "prior",
+    "train", "the shipped networks, trained from nothing", "sdref train prior|depth --out FOLDER [options]", examples,
+    options, sizeof options / sizeof options[0], 1, 1, "prior or depth",
 };
 
 static volatile sig_atomic_t interrupted;
 static void on_interrupt(int signal_number) { (void)signal_number; interrupted = 1; }
 
+typedef union Task { PriorTask prior; DepthTask depth; } Task;
+
 typedef struct Training {
-    const Options *o;
+    Options *o;
+    const struct Kind *kind;
     const char *folder;
     char model[PATH_BYTES];
     TrainConfig config;
-    PriorTask task;
+    Task task;
     Trainer *trainer;
     Bytes log;
     double sum[2];                    /* loss, gradient: since the last row */
@@ -72,7 +78,40 @@ typedef struct Training {
 
 static const char log_head[] = "step,loss,grad_norm,lr\n";
 
+/* ---- what can be trained ---- */
+
+static int prior_open(Training *r, Err *err)
+{
+    const Prediction prediction = opt_choice(r->o, "prediction") == 0 ? PREDICT_EPSILON : PREDICT_V;
+    return prior_task_open(&r->task.prior, r->model, prediction, r->config.batch, r->config.seed, err);
+}
+static void prior_close(Task *k) { prior_task_close(&k->prior); }
+static TrainTask prior_what(const Task *k) { return prior_task(&k->prior); }
+static int prior_export(const Task *k, const Trainer *t, const char *folder, Err *err) { return prior_task_export(&k->prior, t, folder, err); }
+
+static int depth_begin(Training *r, Err *err) { return depth_task_open(&r->task.depth, r->model, r->config.batch, r->config.seed, err); }
+static void depth_end(Task *k) { depth_task_close(&k->depth); }
+static TrainTask depth_what(const Task *k) { return depth_task(&k->depth); }
+static int depth_export(const Task *k, const Trainer *t, const char *folder, Err *err) { return depth_task_export(&k->depth, t, folder, err); }
+
+typedef struct Kind {
+    const char *name, *steps, *batch, *prediction;        /* defaults; prediction NULL: this network has none */
+    const char *const *zero;
+    int (*open)(Training *r, Err *err);
+    void (*close)(Task *k);
+    TrainTask (*what)(const Task *k);
+    int (*write)(const Task *k, const Trainer *t, const char *folder, Err *err);
+    int (*sheet)(const char *folder, const char *path, Err *err);
+} Kind;
+static const Kind kinds[] = {
+    { "prior", "14000", "32", "v", prior_task_zero, prior_open, prior_close, prior_what, prior_export, prior_task_sheet },
+    { "depth", "5000", "16", NULL, depth_task_zero, depth_begin, depth_end, depth_what, depth_export, depth_task_sheet },
+};
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
 /* ---- checkpoints: the log first, since a state without its rows could not be resumed to the same bytes ---- */
+
+static int in_recipe(const Training *r, int option) { return options[option].scope == OPT_RESULT && opt_text(r->o, option) != NULL; }
 
 /* The recipe and the row that is being filled, as metadata: key, value, .., NULL. */
 enum { META_MAX = 64 };
@@ -86,7 +125,7 @@ static int checkpoint(const Training *r, Err *err)
     const char *const fixed[] = { "task", opt_arg(r->o, 0), "numerics", numerics, "sum.loss", sum[0], "sum.grad_norm", sum[1] };
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) meta[n++] = fixed[i];
     for (int i = 0; i < command.noptions; i++) {
-        if (options[i].scope != OPT_RESULT) continue;
+        if (!in_recipe(r, i)) continue;
         meta[n++] = options[i].name;
         meta[n++] = opt_text(r->o, i);
     }
@@ -118,8 +157,8 @@ static int same_recipe(const Training *r, const StFile *f, Err *err)
     if (task == NULL || strcmp(task, opt_arg(r->o, 0)) != 0)
         return err_set(err, "%s: a training of %.20s, expected %s", st_path(f), task == NULL ? "(none)" : task, opt_arg(r->o, 0));
     for (int i = 0; i < command.noptions; i++) {
-        const char *was = options[i].scope == OPT_RESULT ? st_meta(f, options[i].name) : NULL;
-        if (options[i].scope != OPT_RESULT) continue;
+        const char *was = st_meta(f, options[i].name);
+        if (!in_recipe(r, i)) continue;
         if (was == NULL) return err_set(err, "%s: no setting '%s'; expected a checkpoint of sdref train", st_path(f), options[i].name);
         if (strcmp(options[i].name, "steps") == 0) {
             int64_t step = 0;
@@ -214,11 +253,11 @@ static int plot_loss(const Training *r, Err *err)
 static int show(const Training *r, int samples, Err *err)
 {
     char path[PATH_BYTES], name[64];
-    if (prior_task_export(&r->task, r->trainer, r->model, err) != 0 || plot_loss(r, err) != 0) return -1;
+    if (r->kind->write(&r->task, r->trainer, r->model, err) != 0 || plot_loss(r, err) != 0) return -1;
     if (!samples) return 0;
     if (run_path(path, r->folder, "samples", err) != 0 || dir_make(path, err) != 0) return -1;
     snprintf(name, sizeof name, "samples/%06ld.png", train_step_number(r->trainer));
-    return run_path(path, r->folder, name, err) != 0 ? -1 : prior_task_sheet(r->model, path, err);
+    return run_path(path, r->folder, name, err) != 0 ? -1 : r->kind->sheet(r->model, path, err);
 }
 
 /* ---- the loop ---- */
@@ -307,16 +346,30 @@ static int folder_ready(const Training *r, Err *err)
     return dir_make(r->folder, err);
 }
 
+/* The kind by its name, and its defaults. */
+static int kind_of(Training *r, Err *err)
+{
+    const char *name = opt_arg(r->o, 0);
+    for (int i = 0; i < KINDS; i++)
+        if (strcmp(name, kinds[i].name) == 0) r->kind = &kinds[i];
+    if (r->kind == NULL) return err_set(err, "train: found '%.40s', expected prior or depth", name);
+    if (!opt_has(r->o, "steps") && opt_load(r->o, "steps", r->kind->steps, "default", err) != 0) return -1;
+    if (!opt_has(r->o, "batch") && opt_load(r->o, "batch", r->kind->batch, "default", err) != 0) return -1;
+    if (r->kind->prediction == NULL && opt_given(r->o, "prediction"))
+        return err_set(err, "--prediction: found with %s, expected with prior alone; %s has one kind of output", name, name);
+    if (r->kind->prediction == NULL || opt_has(r->o, "prediction")) return 0;
+    return opt_load(r->o, "prediction", r->kind->prediction, "default", err);
+}
+
 static int train(Training *r, Err *err)
 {
-    if (strcmp(opt_arg(r->o, 0), "prior") != 0) return err_set(err, "train: found '%s', expected prior", opt_arg(r->o, 0));
+    if (kind_of(r, err) != 0) return -1;
     if (r->folder == NULL) return err_set(err, "--out: none found, expected a folder for the training, such as runs/prior");
     if (config_read(&r->config, r->o, err) != 0 || folder_ready(r, err) != 0 || run_path(r->model, r->folder, "model", err) != 0) return -1;
     if (opt_flag(r->o, "resume") && may_resume(r, err) != 0) return -1;
-    const Prediction prediction = opt_choice(r->o, "prediction") == 0 ? PREDICT_EPSILON : PREDICT_V;
-    if (prior_task_open(&r->task, r->model, prediction, r->config.batch, r->config.seed, err) != 0) return -1;
-    const TrainTask task = prior_task(&r->task);
-    r->trainer = train_new(&r->config, &task, prior_task_zero, err);
+    if (r->kind->open(r, err) != 0) return -1;
+    const TrainTask task = r->kind->what(&r->task);
+    r->trainer = train_new(&r->config, &task, r->kind->zero, err);
     if (r->trainer == NULL) return -1;
     int status = opt_flag(r->o, "resume") ? resume(r, err) : bytes_put(&r->log, log_head, sizeof log_head - 1, err);
     if (status == 0 && !opt_flag(r->o, "resume")) status = checkpoint(r, err);
@@ -338,7 +391,7 @@ int cmd_train(int argc, char *const *argv)
     sigaction(SIGINT, &action, NULL);
     const int status = train(&r, &err);
     train_free(r.trainer);
-    prior_task_close(&r.task);
+    if (r.kind != NULL) r.kind->close(&r.task);
     bytes_free(&r.log);
     opt_free(o);
     return status == 0 ? EXIT_FINE : cli_trouble(&err);

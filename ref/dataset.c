@@ -55,16 +55,29 @@ void dataset_item(DatasetItem *item, uint64_t seed, uint64_t i)
     caption(item, (RngAt){ seed, 0, (uint32_t)i, RNG_DROP });
 }
 
-void dataset_picture(real *x, real *shade, const DatasetItem *item, uint64_t seed, int h, int w)
+static void scene_of(SceneLook *look, Camera *camera, const DatasetItem *item, uint64_t seed, int h, int w)
 {
     const View *v = &item->view;
+    scene_look(look, seed, item->object, item->look);
+    camera_look_at(camera, (double)v->elevation, (double)v->azimuth, (double)v->distance, (double)v->fovy, h, w);
+}
+
+void dataset_picture(real *x, real *shade, const DatasetItem *item, uint64_t seed, int h, int w)
+{
     SceneLook look;
     Camera camera;
     real colour[3];
-    scene_look(&look, seed, item->object, item->look);
+    scene_of(&look, &camera, item, seed, h, w);
     scene_colour_rgb(colour, item->colour);
-    camera_look_at(&camera, (double)v->elevation, (double)v->azimuth, (double)v->distance, (double)v->fovy, h, w);
     scene_render(x, shade, NULL, &look, item->object, &camera);
     scene_paint(x, x, shade, colour, h, w);
     for (size_t i = 0; i < 3 * (size_t)h * (size_t)w; i++) x[i] = r_fma(R(2.0), x[i], R(-1.0));
+}
+
+void dataset_geometry(real *depth, real *normal, real *mask, const DatasetItem *item, uint64_t seed, int h, int w)
+{
+    SceneLook look;
+    Camera camera;
+    scene_of(&look, &camera, item, seed, h, w);
+    scene_geometry(depth, normal, mask, &look, item->object, &camera);
 }

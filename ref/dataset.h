@@ -31,6 +31,8 @@ ViewRange dataset_range(void);
 void dataset_item(DatasetItem *item, uint64_t seed, uint64_t i);
 /* x (3,h,w) in [-1,1]: the picture, as a network sees it. shade (h,w): scratch. */
 void dataset_picture(real *x, real *shade, const DatasetItem *item, uint64_t seed, int h, int w);
+/* What scene_geometry says of that picture: depth (h,w), normal (3,h,w), mask (h,w). */
+void dataset_geometry(real *depth, real *normal, real *mask, const DatasetItem *item, uint64_t seed, int h, int w);
 /* "a red mug", "an orange thing", "a mug"; -1 in place of what is not said. text has CAPTION_BYTES. */
 void dataset_prompt(char *text, int object, int colour);
 

@@ -7,6 +7,7 @@
 #include "ref/trace.h"
 #include "tensor/adam.h"
 #include "tensor/par.h"
+#include "tensor/rng.h"
 #include "tensor/sum.h"
 #include "tensor/text.h"
 
@@ -148,6 +149,13 @@ double train_lr(const TrainConfig *c, long step)
     const double warm = step + 1 < c->warmup ? (double)(step + 1) / (double)c->warmup : 1.0;
     const double left = (double)(c->steps - step) / ((double)c->steps * c->decay);
     return c->lr * warm * (c->decay > 0 && left < 1 ? left : 1.0);
+}
+
+int train_timestep(uint64_t seed, long step, int place, int places, int T)
+{
+    const double u = rng_uniform_at((RngAt){ seed, 0, (uint32_t)step, RNG_TIMESTEP }, 0) + (double)place / (double)places;
+    const int t = (int)((double)T * (u - floor(u)));
+    return t < T ? t : T - 1;
 }
 
 /* 1. every slot into its own gradients */

@@ -45,6 +45,8 @@ Trainer *train_new(const TrainConfig *config, const TrainTask *task, const char 
 void     train_free(Trainer *t);                          /* NULL is fine */
 long     train_step_number(const Trainer *t);             /* steps done */
 double   train_lr(const TrainConfig *config, long step);
+/* floor(T frac(u_s + place / places)), u_s uniform, a draw of step s: the places of a batch cover 0..T-1 evenly. */
+int      train_timestep(uint64_t seed, long step, int place, int places, int T);
 /* -1: memory, the task's error, or a value that is not finite (what, step). The state is then that of no step: do not save it. */
 int      train_step(Trainer *t, TrainLog *log);
 const real *train_theta(const Trainer *t, int part);      /* (params_total) */

@@ -2,7 +2,7 @@
 #include "ref/train_prior.h"
 #include "ref/dataset.h"
 #include "ref/pipeline.h"
-#include "ref/scheduler.h"
+#include "ref/train_files.h"
 #include "render/scene.h"
 #include "tensor/rng.h"
 #include "tensor/sum.h"
@@ -36,20 +36,6 @@ static const char clip_format[] =
     "  \"hidden_size\": 64,\n  \"intermediate_size\": 256,\n  \"layer_norm_eps\": 1e-05,\n  \"max_position_embeddings\": %d,\n"
     "  \"model_type\": \"clip_text_model\",\n  \"num_attention_heads\": 4,\n  \"num_hidden_layers\": 2,\n  \"pad_token_id\": %d,\n"
     "  \"projection_dim\": 64,\n  \"torch_dtype\": \"float16\",\n  \"vocab_size\": %d\n}\n";
-
-static const char scheduler_format[] =
-    "{\n  \"_class_name\": \"DDIMScheduler\",\n  \"_diffusers_version\": \"0.21.4\",\n  \"beta_schedule\": \"squaredcos_cap_v2\",\n"
-    "  \"clip_sample\": true,\n  \"clip_sample_range\": 1.0,\n  \"num_train_timesteps\": 1000,\n  \"prediction_type\": \"%s\",\n"
-    "  \"set_alpha_to_one\": true,\n  \"steps_offset\": 0,\n  \"timestep_spacing\": \"trailing\"\n}\n";
-
-static int write_part(const char *folder, const char *part, const char *file, const char *text, Err *err)
-{
-    char path[PART_PATH];
-    if (snprintf(path, sizeof path, "%s/%s", folder, part) >= (int)sizeof path - 32) return err_set(err, "%.200s...: the path is too long", folder);
-    if (dir_make(path, err) != 0) return -1;
-    snprintf(path + strlen(path), 32, "/%s", file);
-    return file_write(path, text, strlen(text), err);
-}
 
 static void add_word(char word[WORDS][WORD_BYTES], int *count, const char *text, size_t n)
 {
@@ -100,7 +86,7 @@ static int write_text_config(const char *folder, const Tokenizer *k, Err *err)
     char text[1024];
     const int end = tokenizer_size(k) - 1;                /* <|endoftext|> is the last token, <|startoftext|> stands before it */
     snprintf(text, sizeof text, clip_format, end - 1, end, TOKENS, end, end + 1);
-    return write_part(folder, "text_encoder", "config.json", text, err);
+    return train_write_text(folder, "text_encoder", "config.json", text, err);
 }
 
 static int write_configs(PriorTask *p, const char *folder, Prediction prediction, Err *err)
@@ -109,25 +95,10 @@ static int write_configs(PriorTask *p, const char *folder, Prediction prediction
     if (dir_make(folder, err) != 0 || write_tokenizer(folder, err) != 0) return -1;
     snprintf(text, sizeof text, "%s/tokenizer", folder);
     if ((p->tokenizer = tokenizer_open(text, err)) == NULL) return -1;
-    snprintf(text, sizeof text, scheduler_format, prediction == PREDICT_V ? "v_prediction" : "epsilon");
-    if (write_part(folder, "scheduler", "scheduler_config.json", text, err) != 0) return -1;
-    if (write_part(folder, "unet", "config.json", unet_text, err) != 0) return -1;
+    if (train_write_scheduler(folder, "scheduler", prediction == PREDICT_V ? "v_prediction" : "epsilon", err) != 0) return -1;
+    if (train_write_text(folder, "unet", "config.json", unet_text, err) != 0) return -1;
     if (write_text_config(folder, p->tokenizer, err) != 0) return -1;
-    return write_part(folder, ".", "model_index.json", index_text, err);
-}
-
-static Json *read_config(const char *folder, const char *part, char path[PART_PATH], Err *err)
-{
-    snprintf(path, PART_PATH, "%s/%s/config.json", folder, part);
-    return json_read(path, err);
-}
-
-static Schedule *read_schedule(const char *folder, Err *err)
-{
-    char path[PART_PATH];
-    ScheduleConfig config;
-    snprintf(path, sizeof path, "%s/scheduler", folder);
-    return scheduler_read(&config, path, err) == 0 ? schedule_new(&config, err) : NULL;
+    return train_write_text(folder, ".", "model_index.json", index_text, err);
 }
 
 int prior_task_open(PriorTask *p, const char *folder, Prediction prediction, int batch, uint64_t seed, Err *err)
@@ -135,16 +106,16 @@ int prior_task_open(PriorTask *p, const char *folder, Prediction prediction, int
     char path[PART_PATH];
     *p = (PriorTask){ .batch = batch, .plus_one_from = PRIOR_PLUS_ONE_FROM, .seed = seed };
     int status = write_configs(p, folder, prediction, err);
-    Json *unet = status == 0 ? read_config(folder, "unet", path, err) : NULL;
+    Json *unet = status == 0 ? train_read_config(path, sizeof path, folder, "unet", err) : NULL;
     if (unet != NULL) p->unet = unet_declare(unet, path, err);
-    Json *text = p->unet != NULL ? read_config(folder, "text_encoder", path, err) : NULL;
+    Json *text = p->unet != NULL ? train_read_config(path, sizeof path, folder, "text_encoder", err) : NULL;
     if (text != NULL) p->text = clip_declare(text, path, err);
     json_free(unet);
     json_free(text);
     if (p->text != NULL) {
         p->h = p->unet->config.sample_size[0];
         p->w = p->unet->config.sample_size[1];
-        p->S = read_schedule(folder, err);
+        p->S = train_read_schedule(folder, "scheduler", err);
     }
     if (p->S != NULL) return 0;
     prior_task_close(p);
@@ -174,14 +145,6 @@ typedef struct Slot {
     real *target;                     /* (count,3,h,w) */
 } Slot;
 
-/* t of picture b of the batch. */
-static int timestep_of(const PriorTask *p, long step, uint64_t b)
-{
-    const double u = rng_uniform_at((RngAt){ p->seed, 0, (uint32_t)step, RNG_TIMESTEP }, 0) + (double)b / (double)p->batch;
-    const int t = (int)((double)p->S->T * (u - floor(u)));
-    return t < p->S->T ? t : p->S->T - 1;
-}
-
 /* Picture number k of the slot, i of the stream. x0 (3,h,w), eps (3,h,w), shade (h,w): scratch. */
 static int one_picture(Slot *slot, int k, const PriorTask *p, long step, uint64_t i, real *x0, real *eps, real *shade, Err *err)
 {
@@ -193,7 +156,7 @@ static int one_picture(Slot *slot, int k, const PriorTask *p, long step, uint64_
     rng_normal(eps, (RngAt){ p->seed, 0, (uint32_t)i, RNG_NOISE }, n);
     if (tokenizer_encode(slot->ids + k * TOKENS, &count, &dropped, p->tokenizer, item.caption, TOKENS, err) != 0) return -1;
     BUG_IF(dropped > 0, "the caption \"%s\" is longer than %d tokens", item.caption, TOKENS);
-    const int t = slot->t[k] = timestep_of(p, step, i % (uint64_t)p->batch);
+    const int t = slot->t[k] = train_timestep(p->seed, step, (int)(i % (uint64_t)p->batch), p->batch, p->S->T);
     slot->timestep[k] = t;
     const real alpha = sched_alpha(p->S, t), sigma = sched_sigma(p->S, t);
     real *xt = slot->xt->v + (size_t)k * n, *target = slot->target + (size_t)k * n;
@@ -268,29 +231,8 @@ TrainTask prior_task(const PriorTask *p)
 
 /* ---- the weights ---- */
 
-static int write_weights(const char *folder, const char *part, const char *stem, const Params *p, const real *values, Err *err)
-{
-    char path[PART_PATH];
-    const size_t n = params_total(p);
-    size_t at = 0;
-    uint16_t *half = mem_new(n, sizeof *half, "weights", err);
-    StWriter *w = half == NULL ? NULL : stw_new(err);
-    stw_meta(w, "format", "pt");
-    for (size_t i = 0; half != NULL && i < n; i++) half[i] = f16_from_f64((double)values[i]);
-    for (int i = 0; half != NULL && i < params_count(p); i++) {
-        const Weight *weight = params_at(p, i);
-        stw_add(w, weight->name, ST_F16, weight->s.nd, weight->s.d, half + at);
-        at += weight->n;
-    }
-    snprintf(path, sizeof path, "%s/%s/%s.safetensors", folder, part, stem);
-    const int status = w == NULL ? -1 : stw_write(w, path, err);
-    stw_free(w);
-    mem_free(half);
-    return status;
-}
-
 int prior_task_export(const PriorTask *p, const Trainer *t, const char *folder, Err *err)
 {
-    if (write_weights(folder, "unet", "diffusion_pytorch_model", p->unet->params, train_ema(t, UNET), err) != 0) return -1;
-    return write_weights(folder, "text_encoder", "model", p->text->params, train_ema(t, TEXT), err);
+    if (train_write_weights(folder, "unet", "diffusion_pytorch_model", p->unet->params, train_ema(t, UNET), err) != 0) return -1;
+    return train_write_weights(folder, "text_encoder", "model", p->text->params, train_ema(t, TEXT), err);
 }

@@ -3,11 +3,10 @@
 #include "ref/dataset.h"
 #include "ref/pipeline.h"
 #include "ref/sample.h"
+#include "ref/train_files.h"
 #include "render/picture.h"
-#include "render/png.h"
 #include "render/scene.h"
 #include "tensor/par.h"
-#include "weights/file.h"
 
 #include <string.h>
 
@@ -46,18 +45,6 @@ static int cell(Picture *out, Pipeline *p, const char *prompt, uint64_t seed, Er
     return status;
 }
 
-static int write_sheet(const char *path, const Picture *cells, const char *const *labels, Err *err)
-{
-    Picture sheet = { 0 };
-    Bytes b = { 0 };
-    int status = picture_sheet(&sheet, cells, labels, CELLS, COLUMNS, 4, 1, err);
-    if (status == 0) status = png_encode(&b, sheet.rgb, sheet.h, sheet.w, 3, NULL, 0, err);
-    if (status == 0) status = file_write(path, b.p, b.n, err);
-    bytes_free(&b);
-    picture_free(&sheet);
-    return status;
-}
-
 int prior_task_sheet(const char *folder, const char *path, Err *err)
 {
     Picture cells[CELLS] = { { 0 } };
@@ -76,7 +63,7 @@ int prior_task_sheet(const char *folder, const char *path, Err *err)
     }
     for (int i = 0; i < CELLS && status == 0; i++)
         if (why[i].set) status = err_set(err, "%s", why[i].msg);
-    if (status == 0) status = write_sheet(path, cells, labels, err);
+    if (status == 0) status = train_write_sheet(path, cells, labels, CELLS, COLUMNS, err);
     for (int i = 0; i < CELLS; i++) picture_free(&cells[i]);
     pipeline_free(p);
     return status;

@@ -44,15 +44,18 @@ same() {   # NAME A B: all files but time.csv are the same bytes
     files_of "$2" >"$work/files"
     files_of "$3" >"$work/others"
     verdict=ok
-    for f in log.csv state.safetensors model/unet/diffusion_pytorch_model.safetensors model/text_encoder/model.safetensors; do
+    for f in log.csv state.safetensors $weights; do
         [ -s "$2/$f" ] || verdict="$f is not there"
     done
     cmp -s "$work/files" "$work/others" || verdict="the lists of files differ"
     while read -r f; do cmp -s "$2/$f" "$3/$f" || verdict="$f differs"; done <"$work/files"
     say "$verdict" "$1"
 }
-train() { "$sdref" train prior --sample-every 0 --quiet "$@"; }
+train() { "$sdref" train $kind --sample-every 0 --quiet "$@"; }
 short="--batch 4 --steps 4 --seed 7 --warmup 2"
+is_prior() { kind=prior weights="model/unet/diffusion_pytorch_model.safetensors model/text_encoder/model.safetensors"; }
+is_depth() { kind=depth weights=model/diffusion_pytorch_model.safetensors; }
+is_prior
 
 # ---- stopped and resumed ----
 
@@ -62,7 +65,7 @@ stopped() {   # FOLDER
     for moment in checkpoint random checkpoint INT random; do
         [ -f "$1/state.safetensors" ] && again=--resume
         before=$(ls -i "$1/state.safetensors" 2>&1)
-        "$sdref" train prior --sample-every 0 --quiet $short --checkpoint-every 1 --threads 2 $again --out "$1" >"$work/out" 2>"$work/err" </dev/null &
+        "$sdref" train $kind --sample-every 0 --quiet $short --checkpoint-every 1 --threads 2 $again --out "$1" >"$work/out" 2>"$work/err" </dev/null &
         pid=$!                                             # of the program itself: no function in between
         signal=KILL
         case $moment in
@@ -75,19 +78,19 @@ stopped() {   # FOLDER
         [ $? -gt 128 ] && killed=$((killed + 1))
         pid=
     done
-    if [ $killed -ge 2 ]; then say ok "stopped"; else say "only $killed kills found it running" "stopped ($number)"; fi
+    if [ $killed -ge 2 ]; then say ok "stopped"; else say "only $killed kills found it running" "stopped ($kind, $number)"; fi
     gives "resumed to the end" "$1: 4 of 4 steps, $number" train $short --resume --out "$1"
 }
 
 courses() {
     gives "trained" "whole: 4 of 4 steps, $number" train $short --threads 3 --out whole
     stopped killed
-    same "killed and resumed ($number)" whole killed
+    same "killed and resumed ($kind, $number)" whole killed
     rm -rf killed
     gives "until 2" "parts: 2 of 4 steps, $number" train $short --threads 1 --until 2 --out parts
-    [ -f parts/model/unet/diffusion_pytorch_model.safetensors ] && say ok "a model at the stop" || say "none" "a model at the stop"
+    [ -f "parts/${weights%% *}" ] && say ok "a model at the stop" || say "none" "a model at the stop"
     gives "from 2 on" "parts: 4 of 4 steps, $number" train $short --threads 1 --resume --out parts
-    same "in two parts, 1 thread ($number)" whole parts
+    same "in two parts, 1 thread ($kind, $number)" whole parts
     rm -rf parts
 }
 
@@ -118,7 +121,7 @@ refusals() {
     refuses "an odd batch" '--batch: found 3*' train --batch 3 --out none
     refuses "nothing to resume" '--resume: none/state.safetensors *' train --resume --out none
     refuses "no folder" '--out: *' train $short
-    refuses "no such network" "train: found 'judgement'*" "$sdref" train judgement --out none
+    refuses "no such network" "train: found 'judgement', expected prior or depth" "$sdref" train judgement --out none
     refuses "no network" '*' "$sdref" train --out none
     if [ -e none ]; then say "a folder was made" "no folder"; else say ok "no folder"; fi
     gives "the same number in other digits" "whole: 4 of 4 steps, $number" train $short --lr 1e-3 --resume --out whole
@@ -134,6 +137,21 @@ refusals() {
     refuses "a torn state" 'whole/state.safetensors: *' train $short --resume --out whole
 }
 
+# The depth network, whose steps are four times as fast. Its sheet is drawn once.
+depth() {
+    is_depth
+    courses
+    refuses "a prediction of depth" '--prediction: found with depth, expected with prior alone*' train $short --prediction v --out none
+    refuses "a prior's training as one of depth" 'prior/state.safetensors: a training of prior, expected depth' train $short --resume --out prior
+    refuses "another seed of depth" '--seed: found 8*has 7*' train --batch 4 --steps 4 --seed 8 --warmup 2 --resume --out whole
+    gives "sheets" "sheets: 1 of 4 steps, $number" "$sdref" train depth --quiet $short --sample-every 1 --until 1 --threads 2 --out sheets
+    [ -s sheets/samples/000001.png ] && say ok "a sheet" || say none "a sheet"
+    gives "measured" "the mean of other pictures *" "$sdref" bench depth whole/model --count 2
+    refuses "a prior's UNet measured" "*'_class_name' is UNet2DConditionModel, expected UNet2DModel*" "$sdref" bench depth prior/model/unet
+    rm -rf sheets
+    is_prior
+}
+
 for program in sdref sdref-f64; do
     sdref=$build/$program
     if [ $program = sdref ]; then number=binary32 other=$build/sdref-f64; else number=binary64 other=$build/sdref; fi
@@ -142,6 +160,10 @@ for program in sdref sdref-f64; do
     if [ $program = sdref ]; then
         longer
         refusals
+        mv kept prior
+        rm -rf whole
+        depth
+        rm -rf prior
     fi
     rm -rf whole kept
 done
