@@ -11,7 +11,7 @@ static int predict(void *self, real *eps, const real *xt, int t, const Cond *con
     const RenderScore *s = self;
     const size_t n = (size_t)s->channels * (size_t)s->h * (size_t)s->w;
     const real alpha = sched_alpha(s->S, t), sigma = sched_sigma(s->S, t);
-    double w[RENDER_SCORE_MAX], top = -INFINITY, sum = 0;
+    double w[RENDER_SCORE_MAX], top = -DBL_MAX, sum = 0;
     (void)cond;
     (void)err;
     BUG_IF(s->count < 1 || s->count > RENDER_SCORE_MAX, "a score of %d images", s->count);
