@@ -21,13 +21,6 @@
 
 enum { LEVELS_MAX = 1001 };
 
-static int say_grid(const int *grid, int count, const Estimate *k)
-{
-    real levels[LEVELS_MAX + 1];
-    for (int i = 0; i < count; i++) levels[i] = (real)grid[i];
-    return trace_put(k->trace, "grid", levels, (Shape){ 1, { count } }, k->err);
-}
-
 /* z: eps* at level T-1 -> level tD, through the levels of the grid above it. */
 static int simulate(real *z, const Step *p, const Estimate *k)
 {
@@ -39,7 +32,7 @@ static int simulate(real *z, const Step *p, const Estimate *k)
     const int levels = ode_grid_dsd(all, p->ode_steps, k->S->T);
     for (int i = 0; i < levels && all[i] > p->t_baseline; i++) grid[count++] = all[i];
     grid[count++] = p->t_baseline;
-    if (say_grid(grid, count, k) != 0) return -1;
+    if (estimate_say_grid(k, grid, count) != 0) return -1;
     memcpy(z, p->noise, n * sizeof *z);
     for (int i = 0; i + 1 < count; i++) {
         snprintf(name, sizeof name, "ode.%d.eps", i);
@@ -98,7 +91,7 @@ int dsd_star_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
     real *z = estimate_new(k, "z"), *e = estimate_new(k, "eps"), *x = estimate_new(k, "x0"), *g = estimate_new(k, "grad");
     (void)x0;
     if (k->err->set) return -1;
-    if (say_grid(grid, ode_grid_dsd(grid, N, k->S->T), k) != 0) return -1;
+    if (estimate_say_grid(k, grid, ode_grid_dsd(grid, N, k->S->T)) != 0) return -1;
 
     /* 1. x0(T-1) = (eps* - sigma eps_hat) / alpha */
     if (guided_eps(e, "star.eps", p->noise, grid[0], p->guidance, k) != 0) return -1;

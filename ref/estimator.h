@@ -24,7 +24,7 @@
 
 typedef enum { WEIGHT_SDS, WEIGHT_UNIFORM, WEIGHT_FANTASIA3D, WEIGHT_RATIO } TimeWeight;
 typedef enum { SDI_PAPER, SDI_OFFICIAL } SdiForm;
-/* Where SDI's kappa comes from; all but the first two are its ablation. */
+/* Where SDI's kappa comes from; all but the first are its ablation. */
 typedef enum { KAPPA_INVERSION, KAPPA_RANDOM, KAPPA_FIXED_POINT } Kappa;
 typedef enum { CDS_RELEASED, CDS_OPPOSITE } CdsSign;
 typedef enum { SSD_UNBIASED, SSD_PRINTED } SsdSign;
@@ -99,6 +99,9 @@ real  *estimate_new(const Estimate *k, const char *what);
 /* v (n), or one number, to the trace under `name`. */
 int    estimate_say(const Estimate *k, const char *name, real *v);
 int    estimate_say_number(const Estimate *k, const char *name, real *v);
+/* The levels of an inversion or an ODE, said as "grid". count: at most ESTIMATE_LEVELS. */
+enum { ESTIMATE_LEVELS = 1002 };
+int    estimate_say_grid(const Estimate *k, const int *grid, int count);
 
 /* w(t): sds 1 - abar = sigma^2; uniform 1; fantasia3d alpha (1 - abar); sigma/alpha r. */
 real weight_at(TimeWeight weight, const Schedule *S, int t);

@@ -22,6 +22,14 @@ int estimate_say(const Estimate *k, const char *name, real *v) { return trace_pu
 
 int estimate_say_number(const Estimate *k, const char *name, real *v) { return trace_put(k->trace, name, v, (Shape){ 1, { 1 } }, k->err); }
 
+int estimate_say_grid(const Estimate *k, const int *grid, int count)
+{
+    real levels[ESTIMATE_LEVELS];
+    BUG_IF(count > ESTIMATE_LEVELS, "a grid of %d levels", count);
+    for (int i = 0; i < count; i++) levels[i] = (real)grid[i];
+    return trace_put(k->trace, "grid", levels, (Shape){ 1, { count } }, k->err);
+}
+
 real weight_at(TimeWeight weight, const Schedule *S, int t)
 {
     const double abar = sched_abar64(S, t);

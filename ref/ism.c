@@ -24,15 +24,13 @@ int ism_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
     const int t = p->t, s = p->s;
     const real rt = sched_r(k->S, t);
     int grid[LEVELS_MAX + 1];
-    real levels[LEVELS_MAX + 1];
     char name[32];
     real *x = estimate_new(k, "x"), *e = estimate_new(k, "eps"), *eps_hat = estimate_new(k, "eps_cfg");
     if (k->err->set) return -1;
     if (s < 1 || s >= t) return err_set(k->err, "ism: s is %d, expected 1 to %d, below t", s, t - 1);
     const int count = invert_grid_ism(grid, s, p->delta_s);
     grid[count] = t;
-    for (int i = 0; i <= count; i++) levels[i] = (real)grid[i];
-    if (trace_put(k->trace, "grid", levels, (Shape){ 1, { count + 1 } }, k->err) != 0) return -1;
+    if (estimate_say_grid(k, grid, count + 1) != 0) return -1;
 
     /* 1. start at the lowest level:  x = alpha_0 x0 + sigma_0 noise */
     diffuse(x, x0, p->noise, k->S, 0, n);

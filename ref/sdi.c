@@ -26,13 +26,6 @@
 enum { MOVES_MAX = 1000, FIXED_POINT_STEPS = 10 };
 static const double ETA = 0.3;                              /* the official form's noise; the paper's is noise_scale */
 
-static int say_grid(const int *grid, int count, const Estimate *k)
-{
-    real levels[MOVES_MAX + 1];
-    for (int i = 0; i < count; i++) levels[i] = (real)grid[i];
-    return trace_put(k->trace, "grid", levels, (Shape){ 1, { count } }, k->err);
-}
-
 /* x <- x + (eta sqrt(V)) noise, V the posterior variance of DDPM between the levels                    [DDPM20 Eq.7] */
 static void move_noise(real *x, const real *noise, const Schedule *S, int p, int q, size_t n)
 {
@@ -47,7 +40,7 @@ static int invert(real *x, const int *grid, int count, const Step *p, const Esti
     const size_t n = estimate_n(k);
     char name[32];
     real *e = estimate_new(k, "eps");
-    if (e == NULL || say_grid(grid, count, k) != 0) return -1;
+    if (e == NULL || estimate_say_grid(k, grid, count) != 0) return -1;
     for (int i = 0; i + 1 < count; i++) {
         const int official = p->sdi_form == SDI_OFFICIAL, from = official && grid[i] < 0 ? 0 : grid[i];
         snprintf(name, sizeof name, "inv.%d.eps", i);

@@ -166,6 +166,13 @@ const Word *vocabulary_find(const char *trace, WordKind kind, const char *name)
     return NULL;
 }
 
+/* What each estimator's step reads, besides: more metadata. */
+static void print_settings(FILE *out)
+{
+    fprintf(out, "  settings of the step, metadata too (`sdref estimators NAME` explains them)\n");
+    for (int i = 0; i < estimator_count(); i++) fprintf(out, "    %-24s %s\n", estimator_at(i)->name, estimator_at(i)->keys);
+}
+
 void vocabulary_print(FILE *out)
 {
     static const char *const heading[] = { "metadata (all values are strings)", "inputs", "results, in the order of computation" };
@@ -182,6 +189,7 @@ void vocabulary_print(FILE *out)
                 shown = 1;
                 fprintf(out, "    %-24s %-10s %s\n", words[i].name, words[i].shape, words[i].meaning);
             }
+            if (kind == WORD_META && strcmp(traces[t], "estimator") == 0) print_settings(out);
         }
     }
 }

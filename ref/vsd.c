@@ -3,7 +3,7 @@
  *     grad_x0 = w(t) (eps_hat(x_t; y^c, t) - eps_phi(x_t; y, c, t)),   x_t = alpha_t x0 + sigma_t eps
  *
  * eps_phi is the score of the renders themselves: a copy of the network with a LoRA and the camera c added to its time embedding, trained
- * along (ref/lora_score.h), or, where the renders are few and known, their exact score.
+ * along, or, where the renders are few and known, their exact score (ref/render_score.h).
  *
  * Reads: t, noise, guidance, weight; k->D_phi, which is asked with the prompt y without its view, for the image's camera, at guidance 1.
  * Missing on purpose: the training of eps_phi, which takes a t' and noise of its own.
