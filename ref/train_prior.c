@@ -145,6 +145,14 @@ typedef struct Slot {
     real *target;                     /* (count,3,h,w) */
 } Slot;
 
+int prior_timestep(uint64_t seed, long step, int place, int places, int T)
+{
+    const int low = (int)(PRIOR_HIGH * T);
+    if (step < PRIOR_HIGH_FROM) return train_timestep(seed, step, place, places, T);
+    if (place % 2 == 0) return train_timestep(seed, step, place / 2, places / 2, T);
+    return low + train_timestep(seed, step, place / 2, places / 2, T - low);
+}
+
 /* Picture number k of the slot, i of the stream. x0 (3,h,w), eps (3,h,w), shade (h,w): scratch. */
 static int one_picture(Slot *slot, int k, const PriorTask *p, long step, uint64_t i, real *x0, real *eps, real *shade, Err *err)
 {
@@ -156,7 +164,7 @@ static int one_picture(Slot *slot, int k, const PriorTask *p, long step, uint64_
     rng_normal(eps, (RngAt){ p->seed, 0, (uint32_t)i, RNG_NOISE }, n);
     if (tokenizer_encode(slot->ids + k * TOKENS, &count, &dropped, p->tokenizer, item.caption, TOKENS, err) != 0) return -1;
     BUG_IF(dropped > 0, "the caption \"%s\" is longer than %d tokens", item.caption, TOKENS);
-    const int t = slot->t[k] = train_timestep(p->seed, step, (int)(i % (uint64_t)p->batch), p->batch, p->S->T);
+    const int t = slot->t[k] = prior_timestep(p->seed, step, (int)(i % (uint64_t)p->batch), p->batch, p->S->T);
     slot->timestep[k] = t;
     const real alpha = sched_alpha(p->S, t), sigma = sched_sigma(p->S, t);
     real *xt = slot->xt->v + (size_t)k * n, *target = slot->target + (size_t)k * n;

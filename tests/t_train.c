@@ -5,6 +5,7 @@
  * and a step of -lr c g / (c |g| + eps).
  */
 #include "ref/train.h"
+#include "ref/train_prior.h"
 #include "ref/trace.h"
 #include "tensor/par.h"
 #include "tensor/rng.h"
@@ -431,6 +432,23 @@ static void without_memory(void)
     toy_free(&toy);
 }
 
+/* The prior's t: every batch has one in each Bth of the range at first, later one in each half-batch's share of it and of the highest fifth. */
+static void timesteps_of_the_prior(void)
+{
+    enum { B = 16, T = 1000 };
+    for (long step = PRIOR_HIGH_FROM - 2; step < PRIOR_HIGH_FROM + 2; step++) {
+        const int later = step >= PRIOR_HIGH_FROM, parts = later ? B / 2 : B;
+        int all[B] = { 0 }, high[B] = { 0 };
+        for (int place = 0; place < B; place++) {
+            const int t = prior_timestep(7, step, place, B, T);
+            CHECK(t >= 0 && t < T, "step %ld, place %d: t is %d", step, place, t);
+            if (!later || place % 2 == 0) all[t * parts / T]++;
+            else if (t >= 800) high[(t - 800) * parts / 200]++;
+        }
+        for (int i = 0; i < parts; i++) CHECK(all[i] == 1 && high[i] == later, "step %ld, part %d: %d and %d", step, i, all[i], high[i]);
+    }
+}
+
 static void clean(void) { folder_remove(folder); }
 
 int main(void)
@@ -446,5 +464,6 @@ int main(void)
     TEST(loading_refuses);
     TEST(trouble);
     TEST(without_memory);
+    TEST(timesteps_of_the_prior);
     return test_end();
 }
