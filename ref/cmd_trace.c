@@ -211,7 +211,7 @@ static int trace_views(Record *r, const Options *o, Field *f, Renderer *renderer
     const int h = opt_int(o, "height"), w = opt_int(o, "width"), N = opt_int(o, "samples");
     const size_t pixels = (size_t)h * (size_t)w;
     const uint64_t seed = opt_uint64(o, "seed");
-    const Shape grid = { 4, { 4, f->size[0], f->size[1], f->size[2] } };
+    const Shape grid = { 4, { 4, f->config.size[0], f->config.size[1], f->config.size[2] } };
     RenderSettings s = { N, { R(0.2), R(0.5), R(0.8) }, NULL };
     Camera camera;
     char name[48];
@@ -252,7 +252,7 @@ static int trace_views(Record *r, const Options *o, Field *f, Renderer *renderer
 static int trace_render(Record *r, const Options *o, Err *err)
 {
     const int n = opt_int(o, "grid");
-    Field *f = field_new(FIELD_VOXEL, (int[3]){ n, n, n }, err);
+    Field *f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { n, n, n } }, err);
     Renderer *renderer = f == NULL ? NULL : renderer_new(f, opt_int(o, "samples"), err);
     render_meta(r, o);
     const int status = renderer == NULL ? -1 : trace_views(r, o, f, renderer, err);

@@ -45,9 +45,10 @@ static int particles_new(Distill *d, Err *err)
     d->particle = mem_new((size_t)c->particles, sizeof *d->particle, "particles", err);
     for (int i = 0; d->particle != NULL && i < c->particles; i++) {
         Particle *p = &d->particle[i];
-        p->field = field_new(c->field, (int[3]){ image ? 3 : side, side, side }, err);
+        const FieldConfig start = { .kind = c->field, .size = { image ? 3 : side, side, side }, .peak = c->blob_peak, .slope = c->blob_slope };
+        p->field = field_new(&start, err);
         if (p->field == NULL) return -1;
-        field_start(p->field, c->blob_peak, c->blob_slope);
+        field_start(p->field);
         p->m = mem_new(p->field->n, sizeof(real), "Adam's first moment", err);
         p->v = mem_new(p->field->n, sizeof(real), "Adam's second moment", err);
     }

@@ -9,26 +9,30 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static Shape state_shape(const Field *f)
-{
-    return (Shape){ f->kind == FIELD_VOXEL ? 4 : 3, { f->size[0], f->size[1], f->size[2], 4 } };
-}
-
 static Shape ode_shape(const Distill *d) { return (Shape){ 3, { d->D->channels, d->D->h, d->D->w } }; }
 static int has_ode(const Distill *d) { return d->ode != NULL && d->step > 0; }
 
-/* The arrays of particle i under their names, the first one's without a number: theta, adam.m, adam.v, theta.1, adam.m.1, ... */
-enum { PARTS = 3, PART_NAME = 32 };
-typedef struct Parts { char name[PARTS][PART_NAME]; real *v[PARTS]; char step[PART_NAME]; } Parts;
-static Parts parts_of(const Particle *p, int i)
+/* The arrays of particle i: theta, adam.m, adam.v, of later particles theta.1, adam.m.1, ...; where the field has parts, .PART behind. */
+enum { ARRAYS = 3, ARRAY_NAME = 64 };
+typedef struct Array { char name[ARRAY_NAME]; real *v; Shape s; } Array;
+typedef struct Arrays { int n; Array array[ARRAYS * FIELD_PARTS]; char step[32]; } Arrays;
+static void arrays_of(Arrays *a, const Particle *p, int i)
 {
-    static const char *const names[PARTS] = { "theta", "adam.m", "adam.v" };
-    Parts parts = { .v = { p->field->theta, p->m, p->v } };
+    static const char *const names[ARRAYS] = { "theta", "adam.m", "adam.v" };
+    real *const v[ARRAYS] = { p->field->theta, p->m, p->v };
+    FieldPart part[FIELD_PARTS];
+    const int parts = field_parts(part, p->field);
     char number[16] = "";
     if (i > 0) snprintf(number, sizeof number, ".%d", i);
-    for (int k = 0; k < PARTS; k++) snprintf(parts.name[k], PART_NAME, "%s%s", names[k], number);
-    snprintf(parts.step, PART_NAME, "step.%d", i);
-    return parts;
+    snprintf(a->step, sizeof a->step, "step.%d", i);
+    a->n = 0;
+    for (int k = 0; k < ARRAYS; k++)
+        for (int j = 0; j < parts; j++) {
+            Array *x = &a->array[a->n++];
+            snprintf(x->name, ARRAY_NAME, "%s%s%s%s", names[k], number, part[j].name[0] == '\0' ? "" : ".", part[j].name);
+            x->v = v[k] + part[j].at;
+            x->s = part[j].s;
+        }
 }
 
 static void put_count(StWriter *w, const char *key, long count)
@@ -40,16 +44,16 @@ static void put_count(StWriter *w, const char *key, long count)
 
 int distill_save(const Distill *d, const char *path, Err *err)
 {
-    const Shape s = state_shape(d->field);
+    Arrays a;
     StWriter *w = stw_new(err);
     stw_meta(w, "format", "sdref-state-1");
     put_count(w, "step", d->step);
     put_count(w, "calls", d->calls);
-    stw_meta(w, "field", d->field->kind == FIELD_VOXEL ? "voxel" : "image");
+    stw_meta(w, "field", field_kind_names[d->field->config.kind]);
     for (int i = 0; i < d->config.particles; i++) {
-        const Parts part = parts_of(&d->particle[i], i);
-        for (int k = 0; k < PARTS; k++) stw_add(w, part.name[k], ST_REAL, s.nd, s.d, part.v[k]);
-        if (d->config.particles > 1) put_count(w, part.step, d->particle[i].step);
+        arrays_of(&a, &d->particle[i], i);
+        for (int k = 0; k < a.n; k++) stw_add(w, a.array[k].name, ST_REAL, a.array[k].s.nd, a.array[k].s.d, a.array[k].v);
+        if (d->config.particles > 1) put_count(w, a.step, d->particle[i].step);
     }
     if (d->lora != NULL) lora_score_put(d->lora, w);
     if (has_ode(d)) stw_add(w, "ode", ST_REAL, 3, ode_shape(d).d, d->ode);
@@ -73,7 +77,7 @@ static int read_count(long *out, const StFile *f, const char *key, int64_t most,
 
 int distill_load(Distill *d, const char *path, Err *err)
 {
-    const Shape s = state_shape(d->field);
+    Arrays a;
     StFile *f = st_open(path, err);
     if (f == NULL) return -1;
     const int64_t most = d->config.budget > 0 ? INT32_MAX : d->config.steps;
@@ -81,10 +85,10 @@ int distill_load(Distill *d, const char *path, Err *err)
     if (status == 0) status = read_count(&d->calls, f, "calls", INT64_MAX / 2, err);
     for (int i = 0; i < d->config.particles && status == 0; i++) {
         Particle *p = &d->particle[i];
-        const Parts part = parts_of(p, i);
+        arrays_of(&a, p, i);
         p->step = d->step;
-        for (int k = 0; k < PARTS && status == 0; k++) status = state_read(part.v[k], f, part.name[k], s, err);
-        if (status == 0 && d->config.particles > 1) status = read_count(&p->step, f, part.step, d->step, err);
+        for (int k = 0; k < a.n && status == 0; k++) status = state_read(a.array[k].v, f, a.array[k].name, a.array[k].s, err);
+        if (status == 0 && d->config.particles > 1) status = read_count(&p->step, f, a.step, d->step, err);
     }
     if (status == 0 && d->lora != NULL) status = lora_score_load(d->lora, f, err);
     const int fitted = d->config.mu == MU_FIT;

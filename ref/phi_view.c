@@ -32,7 +32,7 @@ void phi_normals(real *normals, const Field *f, const Camera *c, const real *dep
     for (int row = 0; row < c->h; row++) {
         const size_t first = (size_t)row * (size_t)c->w;
         neighbours(p, c, depth + first, opacity + first, row);
-        voxel_eval(raw, p, f, P);
+        field_eval(raw, p, NULL, f, P, NULL);
         for (size_t col = 0; col < (size_t)c->w; col++) {
             const real *at = raw + SIDES * col;
             const real g[3] = { at[0] - at[1], at[2] - at[3], at[4] - at[5] };
@@ -48,7 +48,7 @@ int phi_view(PhiSource *source, Arena *arena, Renderer *r, const Field *f, const
 {
     const size_t n = source->pixels;
     if (!phi_asks_render(source->kind)) return 0;
-    BUG_IF(f->kind != FIELD_VOXEL, "the depth of a field of kind %d", (int)f->kind);
+    BUG_IF(f->config.kind != FIELD_VOXEL, "normals and depth of a field of kind %s", field_kind_names[f->config.kind]);
     real *depth = arena_real(arena, n, "depth"), *opacity = arena_real(arena, n, "opacity");
     real *map = arena_real(arena, 3 * n, "normals"), *work = arena_real(arena, 7 * SIDES * (size_t)c->w, "normals");
     if (depth == NULL || opacity == NULL || map == NULL || work == NULL) return -1;

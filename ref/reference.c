@@ -70,7 +70,7 @@ void reference_free(Reference *ref)
 void reference_pull(real *dtheta, real *loss, const Reference *ref, Renderer *r, const Field *f, const RenderSettings *s)
 {
     const size_t pixels = (size_t)ref->side * (size_t)ref->side;
-    const int masked = ref->has_mask && f->kind != FIELD_IMAGE;
+    const int masked = ref->has_mask && f->config.kind != FIELD_IMAGE;
     const real rgb_weight = ref->weight / (real)(3 * pixels), mask_weight = ref->weight * (MASK_SHARE / (real)pixels);
     const View *at = &ref->view;
     Camera c;

@@ -354,7 +354,7 @@ static int make_render(Sha256 *s, Err *err)
 {
     enum { GRID = 6, SAMPLES = 16 };
     real rgb[3 * PIXELS], plane[3][PIXELS], pull_rgb[3 * PIXELS], pull[3][PIXELS], gradient[4 * GRID * GRID * GRID] = { 0 };
-    Field *f = field_new(FIELD_VOXEL, (int[3]){ GRID, GRID, GRID }, err);
+    Field *f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { GRID, GRID, GRID } }, err);
     Renderer *renderer = f == NULL ? NULL : renderer_new(f, SAMPLES, err);
     if (renderer != NULL) {
         const RenderSettings settings = { SAMPLES, { R(0.2), R(0.5), R(0.8) }, NULL };

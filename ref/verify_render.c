@@ -74,7 +74,7 @@ static int views(const Check *c, const Trace *trace, Field *field, const Camera 
     if (status == 0) {
         render_pull(grad, r, field, camera, s, &(RenderOut){ cotangent[0], cotangent[1], cotangent[2], cotangent[3] });
         voxel_to_planes(planes, grad, field);
-        status = trace_put(trace, "out.grad.grid", planes, (Shape){ 4, { 4, field->size[0], field->size[1], field->size[2] } }, err);
+        status = trace_put(trace, "out.grad.grid", planes, (Shape){ 4, { 4, field->config.size[0], field->config.size[1], field->config.size[2] } }, err);
     }
     for (int i = 0; i < 4; i++) mem_free(cotangent[i]);
     renderer_free(r);
@@ -90,7 +90,7 @@ static Field *read_grid(const Check *c, Err *err)
     if (planes == NULL) return NULL;
     if (t->ndim != 4 || t->dim[0] != 4 || t->dim[1] > 512 || t->dim[2] > 512 || t->dim[3] > 512)
         err_set(err, "%s: tensor 'in.grid' is %s, expected (4,Z,Y,X) with sides of 2 to 512", st_path(c->file), st_shape(shape, t));
-    else f = field_new(FIELD_VOXEL, (int[3]){ (int)t->dim[1], (int)t->dim[2], (int)t->dim[3] }, err);
+    else f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { (int)t->dim[1], (int)t->dim[2], (int)t->dim[3] } }, err);
     if (f != NULL) voxel_from_planes(f, planes);
     mem_free(planes);
     return f;

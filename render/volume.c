@@ -17,10 +17,11 @@
 enum { SLABS = 8, RAYS = 16 };                /* RAYS of a row are evaluated together; does not change a bit */
 
 typedef struct Scratch {                      /* P = RAYS * N points */
-    real *p;                                  /* (3,P) */
+    real *p, *dir;                            /* (3,P) points, and directions of their rays */
     real *raw, *draw;                         /* (4,P) */
     real *density, *colour;                   /* (P), (3,P) after the activations */
     real *t, *w, *trans, *dw;                 /* (P) distance, weight, T_{i+1}, cotangent of w */
+    real *kept;                               /* (P, field_kept) */
     real near[RAYS], delta[RAYS];
     int hit[RAYS];
 } Scratch;
@@ -37,7 +38,7 @@ Renderer *renderer_new(const Field *f, int samples, Err *err)
 {
     Renderer *r = mem_new(1, sizeof *r, "renderer", err);
     if (r == NULL) return NULL;
-    const size_t P = (size_t)RAYS * (size_t)samples, per_slab = f->n + 19 * P;
+    const size_t P = (size_t)RAYS * (size_t)samples, kept = field_kept(f), per_slab = f->n + (22 + kept) * P;
     r->samples = samples;
     r->n = f->n;
     r->memory = mem_new(per_slab * SLABS, sizeof(real), "renderer", err);
@@ -48,8 +49,8 @@ Renderer *renderer_new(const Field *f, int samples, Err *err)
     for (int k = 0; k < SLABS; k++) {
         real *at = r->memory + (size_t)k * per_slab;
         Scratch *s = &r->scratch[k];
-        real **const part[] = { &s->p, &s->raw, &s->draw, &s->density, &s->colour, &s->t, &s->w, &s->trans, &s->dw };
-        const size_t planes[] = { 3, 4, 4, 1, 3, 1, 1, 1, 1 };
+        real **const part[] = { &s->p, &s->raw, &s->draw, &s->density, &s->colour, &s->t, &s->w, &s->trans, &s->dw, &s->dir, &s->kept };
+        const size_t planes[] = { 3, 4, 4, 1, 3, 1, 1, 1, 1, 3, kept };
         for (size_t i = 0; i < sizeof planes / sizeof planes[0]; i++) {
             *part[i] = at;
             at += planes[i] * P;
@@ -99,9 +100,10 @@ static void sample_rays(Scratch *k, const Field *f, const Camera *c, const Rende
             const real t = r_fma((real)i + (u == NULL ? R(0.5) : u[i]), k->delta[ray], near);
             k->t[ray * N + i] = t;
             for (int j = 0; j < 3; j++) k->p[j * P + ray * N + i] = r_fma(t, d[j], o[j]);
+            for (int j = 0; j < 3; j++) k->dir[j * P + ray * N + i] = d[j];
         }
     }
-    voxel_eval(k->raw, k->p, f, P);
+    field_eval(k->raw, k->p, k->dir, f, P, k->kept);
     for (int i = 0; i < P; i++) k->density[i] = r_softplus(k->raw[i]);
     for (int i = 0; i < 3 * P; i++) k->colour[i] = r_sigmoid(k->raw[P + i]);
     for (int ray = 0; ray < rays; ray++) {
@@ -208,14 +210,14 @@ static void pull_row(real *dtheta, Scratch *k, const Field *f, const Camera *c, 
                     for (int i = ray * N; i < (ray + 1) * N; i++) k->draw[j * P + i] = 0;
         }
         for (int i = 0; i < P; i++) k->draw[i] *= r_sigmoid(k->raw[i]);     /* softplus' = sigmoid */
-        voxel_pull(dtheta, k->draw, k->p, f, P);
+        field_pull(dtheta, k->draw, k->p, k->dir, f, P, k->kept);
     }
 }
 
 /* image field: colour = sigmoid(theta) */
 static void image_view(RenderOut *out, const Field *f)
 {
-    const size_t pixels = (size_t)f->size[1] * (size_t)f->size[2];
+    const size_t pixels = (size_t)f->config.size[1] * (size_t)f->config.size[2];
     for (size_t i = 0; i < pixels; i++) {
         for (size_t j = 0; j < 3 && out->rgb != NULL; j++) out->rgb[3 * i + j] = r_sigmoid(f->theta[j * pixels + i]);
         if (out->opacity != NULL) out->opacity[i] = 1;
@@ -226,7 +228,7 @@ static void image_view(RenderOut *out, const Field *f)
 
 static void image_pull(real *dtheta, const Field *f, const RenderOut *g)
 {
-    const size_t pixels = (size_t)f->size[1] * (size_t)f->size[2];
+    const size_t pixels = (size_t)f->config.size[1] * (size_t)f->config.size[2];
     for (size_t i = 0; i < pixels && g->rgb != NULL; i++)
         for (size_t j = 0; j < 3; j++) {
             const real y = r_sigmoid(f->theta[j * pixels + i]);
@@ -236,8 +238,8 @@ static void image_pull(real *dtheta, const Field *f, const RenderOut *g)
 
 static void check_view(const Renderer *r, const Field *f, const Camera *c, const RenderSettings *s)
 {
-    BUG_IF(f->kind == FIELD_IMAGE && (c->h != f->size[1] || c->w != f->size[2]), "image field is %d x %d, camera %d x %d",
-           f->size[1], f->size[2], c->h, c->w);
+    BUG_IF(f->config.kind == FIELD_IMAGE && (c->h != f->config.size[1] || c->w != f->config.size[2]), "image field is %d x %d, camera %d x %d",
+           f->config.size[1], f->config.size[2], c->h, c->w);
     BUG_IF(s->samples != r->samples || f->n != r->n, "renderer made for %d samples and %zu parameters, asked for %d and %zu",
            r->samples, r->n, s->samples, f->n);
 }
@@ -245,7 +247,7 @@ static void check_view(const Renderer *r, const Field *f, const Camera *c, const
 void render_view(RenderOut *out, Renderer *r, const Field *f, const Camera *c, const RenderSettings *s)
 {
     check_view(r, f, c, s);
-    if (f->kind == FIELD_IMAGE) {
+    if (f->config.kind == FIELD_IMAGE) {
         image_view(out, f);
         return;
     }
@@ -258,7 +260,7 @@ void render_pull(real *dtheta, Renderer *r, const Field *f, const Camera *c, con
                  const RenderOut *cotangent)
 {
     check_view(r, f, c, s);
-    if (f->kind == FIELD_IMAGE) {
+    if (f->config.kind == FIELD_IMAGE) {
         image_pull(dtheta, f, cotangent);
         return;
     }

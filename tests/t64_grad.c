@@ -69,7 +69,7 @@ static void voxel_gradients(void)
         { 20, 30, 2.5, 40, 0 }, { -35, 200, 1.7, 80, 1 }, { 5, -100, 0.4, 60, 1 },
     };
     Err err = { 0 };
-    Scene k = { .f = field_new(FIELD_VOXEL, (int[3]){ 3, 5, 4 }, &err) };
+    Scene k = { .f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 3, 5, 4 } }, &err) };
     k.r = renderer_new(k.f, 11, &err);
     CHECK(!err.set, "%s", err.msg);
     real x[3 * 5 * 4 * 4], jitter[5 * 7 * 11];
@@ -88,7 +88,7 @@ static void voxel_gradients(void)
 static void image_gradient(void)
 {
     Err err = { 0 };
-    Scene k = { .f = field_new(FIELD_IMAGE, (int[3]){ 3, 5, 7 }, &err) };
+    Scene k = { .f = field_new(&(FieldConfig){ .kind = FIELD_IMAGE, .size = { 3, 5, 7 } }, &err) };
     k.r = renderer_new(k.f, 1, &err);
     CHECK(!err.set, "%s", err.msg);
     real x[105];
@@ -106,14 +106,14 @@ static void voxel_adjoint_identity(void)
 {
     enum { P = 50 };
     Err err = { 0 };
-    Field *f = field_new(FIELD_VOXEL, (int[3]){ 4, 3, 6 }, &err);
+    Field *f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 4, 3, 6 } }, &err);
     real p[3 * P], raw[4 * P], draw[4 * P], dtheta[4 * 3 * 6 * 4] = { 0 };
     rng_uniform(p, (RngAt){ 5, 0, 0, RNG_PROBE }, 3 * P);
     for (int i = 0; i < 3 * P; i++) p[i] = i % 7 == 0 ? R(1.0) : i % 11 == 0 ? R(-1.0) : R(2.0) * p[i] - R(1.0);
     rng_normal(f->theta, (RngAt){ 6, 0, 0, RNG_PROBE }, f->n);
     rng_normal(draw, (RngAt){ 7, 0, 0, RNG_PROBE }, 4 * P);
-    voxel_eval(raw, p, f, P);
-    voxel_pull(dtheta, draw, p, f, P);
+    field_eval(raw, p, NULL, f, P, NULL);
+    field_pull(dtheta, draw, p, NULL, f, P, NULL);
     double left = 0, right = 0, size = 0;
     for (int i = 0; i < 4 * P; i++) left += (double)(draw[i] * raw[i]);
     for (int i = 0; i < 4 * P; i++) size += fabs((double)(draw[i] * raw[i]));

@@ -148,7 +148,7 @@ enum { GRID = 9, SAMPLES = 64 };
 typedef struct Scene { Field *f; Renderer *r; Camera c; Arena *arena; } Scene;
 static void scene(Scene *s, const double raw[4])            /* raw density <raw[0..2], (x,y,z)> + raw[3], at every node: trilinear is exact */
 {
-    *s = (Scene){ .f = field_new(FIELD_VOXEL, (int[3]){ GRID, GRID, GRID }, &err), .arena = arena_new(&err) };
+    *s = (Scene){ .f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { GRID, GRID, GRID } }, &err), .arena = arena_new(&err) };
     if (err.set) exit(1);
     for (int i = 0; i < GRID * GRID * GRID; i++) {
         const double step = 2.0 / (GRID - 1), x = step * (i % GRID) - 1, y = step * (i / GRID % GRID) - 1, z = step * (i / GRID / GRID) - 1;

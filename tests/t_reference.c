@@ -108,7 +108,7 @@ typedef struct Setup { Field *f; Renderer *r; Reference ref; real memory[8 * PIX
 static void setup(Setup *s, FieldKind kind, int has_mask)
 {
     const int side = kind == FIELD_IMAGE ? SIDE : GRID;
-    *s = (Setup){ .f = field_new(kind, (int[3]){ kind == FIELD_IMAGE ? 3 : side, side, side }, &err) };
+    *s = (Setup){ .f = field_new(&(FieldConfig){ .kind = kind, .size = { kind == FIELD_IMAGE ? 3 : side, side, side } }, &err) };
     if (s->f != NULL) s->r = renderer_new(s->f, SAMPLES, &err);
     if (err.set) exit(1);
     rng_normal(s->f->theta, (RngAt){ 4, 0, 0, RNG_PROBE }, s->f->n);

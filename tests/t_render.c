@@ -16,7 +16,7 @@ static void constant_cube(void)
 {
     enum { N = 256, H = 9, W = 11 };
     Err err = { 0 };
-    Field *f = field_new(FIELD_VOXEL, (int[3]){ 3, 4, 2 }, &err);
+    Field *f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 3, 4, 2 } }, &err);
     Renderer *r = renderer_new(f, N, &err);
     CHECK(!err.set, "%s", err.msg);
     const real raw = R(0.4), colour = R(-0.7);
@@ -56,7 +56,7 @@ static void constant_cube(void)
 static void trilinear_is_exact(void)
 {
     Err err = { 0 };
-    Field *f = field_new(FIELD_VOXEL, (int[3]){ 5, 3, 4 }, &err);
+    Field *f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 5, 3, 4 } }, &err);
     const real a[4] = { R(0.3), R(-0.8), R(0.5), R(1.1) };
     for (int z = 0; z < 5; z++)
         for (int y = 0; y < 3; y++)
@@ -68,7 +68,7 @@ static void trilinear_is_exact(void)
     real p[3 * 64], raw[4 * 64];
     rng_uniform(p, (RngAt){ 1, 0, 0, RNG_PROBE }, 3 * 64);
     for (int i = 0; i < 3 * 64; i++) p[i] = R(2.0) * p[i] - 1;
-    voxel_eval(raw, p, f, 64);
+    field_eval(raw, p, NULL, f, 64, NULL);
     for (int i = 0; i < 64; i++)
         for (int k = 0; k < 4; k++) {
             const double px = (double)p[i], py = (double)p[64 + i], pz = (double)p[128 + i];
@@ -83,7 +83,7 @@ static void threads_change_no_bit(void)
     enum { S = 20, N = 13 };
     static const int threads[] = { 1, 2, 3, 8 };
     Err err = { 0 };
-    Field *f = field_new(FIELD_VOXEL, (int[3]){ 7, 6, 5 }, &err);
+    Field *f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 7, 6, 5 } }, &err);
     Renderer *r = renderer_new(f, N, &err);
     real first_rgb[S * S * 3], rgb[S * S * 3], cotangent[S * S * 3], first_grad[7 * 6 * 5 * 4], grad[7 * 6 * 5 * 4];
     rng_normal(f->theta, (RngAt){ 2, 0, 0, RNG_INIT }, f->n);
@@ -111,7 +111,7 @@ static void threads_change_no_bit(void)
 static void planes_round_trip(void)
 {
     Err err = { 0 };
-    Field *f = field_new(FIELD_VOXEL, (int[3]){ 2, 3, 4 }, &err);
+    Field *f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 2, 3, 4 } }, &err);
     real planes[96], back[96];
     for (int i = 0; i < 96; i++) planes[i] = (real)i;
     voxel_from_planes(f, planes);
@@ -124,12 +124,12 @@ static void planes_round_trip(void)
 static void sizes_are_refused(void)
 {
     Err err = { 0 };
-    CHECK(field_new(FIELD_VOXEL, (int[3]){ 1, 4, 4 }, &err) == NULL && err.set, "a side of one node");
+    CHECK(field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 1, 4, 4 } }, &err) == NULL && err.set, "a side of one node");
     CHECK(strstr(err.msg, "1 x 4 x 4") != NULL && strstr(err.msg, "2 to 512") != NULL, "%s", err.msg);
     for (long n = 1; n < 5; n++) {
         Err e = { 0 };
         mem_fail_at(n);
-        Field *f = field_new(FIELD_VOXEL, (int[3]){ 4, 4, 4 }, &e);
+        Field *f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 4, 4, 4 } }, &e);
         Renderer *r = f == NULL ? NULL : renderer_new(f, 4, &e);
         mem_fail_at(0);
         CHECK((r == NULL) == (n <= 4) && e.set == (n <= 4), "allocation %ld failing", n);
