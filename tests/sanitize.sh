@@ -29,16 +29,13 @@ checks="-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=a
 clang=clang
 if ! command -v clang >/dev/null 2>&1; then fail "clang is missing; gcc's sanitizers stand in"; clang=gcc; fi
 
-# A program whose last line is "N passed, N failed".
-counts() {   # name, command...
-    name=$1; shift
-    "$@" >"$tmp/out" 2>&1 </dev/null; status=$?
+# The jobs of the input, a line each (tests/jobs.sh).
+side_by_side() {
+    sh tests/jobs.sh >"$tmp/out" 2>&1
+    sed '$d' "$tmp/out"
     last=$(tail -n 1 "$tmp/out" | sed -nE 's/^([0-9]+) passed, ([0-9]+) failed$/\1 \2/p')
-    p=${last% *} f=${last#* }
-    if [ -z "$last" ]; then p=0 f=1; elif [ $status -ne 0 ] && [ "$f" = 0 ]; then f=1; fi
-    passed=$((passed + p)); failed=$((failed + f))
-    if [ "$f" -eq 0 ]; then printf 'ok  %-36s %s\n' "$name" "$p"
-    else head -n 60 "$tmp/out"; printf 'FAILED %s (status %d)\n' "$name" $status; fi
+    [ -n "$last" ] || { fail "tests/jobs.sh"; return; }
+    passed=$((passed + ${last% *})) failed=$((failed + ${last#* }))
 }
 # A command that passes by its status alone.
 succeeds() {   # name, command...
@@ -59,7 +56,9 @@ targets=
 for source in tests/t_*.c; do t=$(basename "$source" .c); targets="$targets $asan/f32/$t $asan/f64/$t"; done
 for source in tests/t64_*.c; do targets="$targets $asan/f64/$(basename "$source" .c)"; done
 build "$asan" CC=$clang CFLAGS="$checks" all $targets
-for program in $targets; do counts "${program#"$tmp"/}" "$program"; done
+echo "asan/t_cli sh tests/t_cli.sh $asan" >"$tmp/jobs"
+for program in $targets; do echo "${program#"$tmp"/} $program" >>"$tmp/jobs"; done
+for program in sdref sdref-f64; do echo "--status asan/$program-work sh tests/bits.sh --program $asan/$program" >>"$tmp/jobs"; done
 
 for source in tests/fuzz_*.c; do
     target=$(basename "$source" .c)
@@ -67,11 +66,9 @@ for source in tests/fuzz_*.c; do
     [ -d "$corpus" ] || { fail "$target: no corpus in $corpus"; continue; }
     $clang -std=c11 -D_POSIX_C_SOURCE=200809L -O1 $checks -I. -DFUZZ_STANDALONE -o "$tmp/$target" "$source" "$asan/libsdref.a" -lm >"$tmp/out" 2>&1 ||
         { head -n 10 "$tmp/out"; fail "$target does not build"; continue; }
-    counts "asan/$target corpus" "$tmp/$target" "$corpus"
+    echo "asan/$target-corpus $tmp/$target $corpus" >>"$tmp/jobs"
 done
-counts "asan/t_cli" sh tests/t_cli.sh "$asan"
-succeeds "asan/sdref work" sh tests/bits.sh --program "$asan/sdref"
-succeeds "asan/sdref-f64 work" sh tests/bits.sh --program "$asan/sdref-f64"
+side_by_side <"$tmp/jobs"
 rm -rf "$asan"
 
 # ---- uninitialised memory: valgrind, which has no AVX-512 ----
@@ -80,9 +77,11 @@ plain=$tmp/plain
 if command -v valgrind >/dev/null 2>&1; then
     memcheck="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
     build "$plain" CC=gcc PORTABLE=1 all "$plain/f32/t_json" "$plain/f64/t_estimators"
-    counts "valgrind/f32/t_json" $memcheck "$plain/f32/t_json"
-    counts "valgrind/f64/t_estimators" $memcheck "$plain/f64/t_estimators"
-    succeeds "valgrind/sdref work" sh tests/bits.sh --program "$plain/sdref" $memcheck
+    side_by_side <<END
+--status valgrind/sdref-work sh tests/bits.sh --program $plain/sdref $memcheck
+valgrind/f32/t_json $memcheck $plain/f32/t_json
+valgrind/f64/t_estimators $memcheck $plain/f64/t_estimators
+END
     rm -rf "$plain"
 else fail "valgrind is missing"; fi
 
