@@ -33,13 +33,14 @@ static const char *const examples[] = {
 };
 static const char *const predictions[] = { "epsilon", "v", NULL };
 static const Option options[] = {
-    { "The recipe", "steps", OPT_INT, OPT_RESULT, NULL, "N", "default: 24000 (prior), 5000 (depth); may grow while the learning rate does not fall yet",
+    { "The recipe", "steps", OPT_INT, OPT_RESULT, NULL, "N", "default: 17000 (prior), 5000 (depth); may grow while the learning rate does not fall yet",
       1, 10000000, NULL },
     { "The recipe", "batch", OPT_INT, OPT_RESULT, "16", "N", "pictures a step, an even number", 2, 4096, NULL },
     { "The recipe", "prediction", OPT_CHOICE, OPT_RESULT, NULL, NULL, "what a prior puts out; default: v", 0, 0, predictions },
     { "The recipe", "lr", OPT_REAL, OPT_RESULT, "0.001", NULL, "AdamW's learning rate", 1e-9, 1, NULL },
     { "The recipe", "warmup", OPT_INT, OPT_RESULT, "500", "N", "steps in which the learning rate rises", 0, 1000000, NULL },
-    { "The recipe", "decay", OPT_REAL, OPT_RESULT, "0.25", NULL, "last share of the steps, in which it falls to 0", 0, 1, NULL },
+    { "The recipe", "decay", OPT_REAL, OPT_RESULT, NULL, NULL, "last share of the steps, in which it falls to 0; default: 0.4 (prior), 0.25 (depth)", 0, 1,
+      NULL },
     { "The recipe", "weight-decay", OPT_REAL, OPT_RESULT, "0.01", NULL, "AdamW's, on matrices and kernels", 0, 1, NULL },
     { "The recipe", "clip", OPT_REAL, OPT_RESULT, "1", NULL, "longest gradient", 1e-6, 1e6, NULL },
     { "The recipe", "ema", OPT_REAL, OPT_RESULT, "0.999", NULL, "of the averaged weights", 0, 1, NULL },
@@ -95,7 +96,7 @@ static TrainTask depth_what(const Task *k) { return depth_task(&k->depth); }
 static int depth_export(const Task *k, const Trainer *t, const char *folder, Err *err) { return depth_task_export(&k->depth, t, folder, err); }
 
 typedef struct Kind {
-    const char *name, *steps, *prediction;        /* defaults; prediction NULL: this network has none */
+    const char *name, *steps, *decay, *prediction;          /* defaults; prediction NULL: this network has none */
     const TrainStart *start;
     int (*open)(Training *r, Err *err);
     void (*close)(Task *k);
@@ -104,8 +105,8 @@ typedef struct Kind {
     int (*sheet)(const char *folder, const char *path, Err *err);
 } Kind;
 static const Kind kinds[] = {
-    { "prior", "24000", "v", prior_task_start, prior_open, prior_close, prior_what, prior_export, prior_task_sheet },
-    { "depth", "5000", NULL, depth_task_start, depth_begin, depth_end, depth_what, depth_export, depth_task_sheet },
+    { "prior", "17000", "0.4", "v", prior_task_start, prior_open, prior_close, prior_what, prior_export, prior_task_sheet },
+    { "depth", "5000", "0.25", NULL, depth_task_start, depth_begin, depth_end, depth_what, depth_export, depth_task_sheet },
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 
@@ -354,6 +355,7 @@ static int kind_of(Training *r, Err *err)
         if (strcmp(name, kinds[i].name) == 0) r->kind = &kinds[i];
     if (r->kind == NULL) return err_set(err, "train: found '%.40s', expected prior or depth", name);
     if (!opt_has(r->o, "steps") && opt_load(r->o, "steps", r->kind->steps, "default", err) != 0) return -1;
+    if (!opt_has(r->o, "decay") && opt_load(r->o, "decay", r->kind->decay, "default", err) != 0) return -1;
     if (r->kind->prediction == NULL && opt_given(r->o, "prediction"))
         return err_set(err, "--prediction: found with %s, expected with prior alone; %s has one kind of output", name, name);
     if (r->kind->prediction == NULL || opt_has(r->o, "prediction")) return 0;
