@@ -2,6 +2,7 @@
  *
  * Its options are its own and those of distill that say what prior, prompt, field and view are; every estimator gets the defaults of its own.
  */
+#include "ref/bench_options.h"
 #include "ref/bench_variance.h"
 #include "ref/cli.h"
 #include "ref/progress.h"
@@ -33,67 +34,24 @@ static const Option own[] = {
 /* Of distill, but not here: said otherwise above, or of no use. */
 static const char left_out[] = "estimator anneal t-min t-max seed eval-every budget out resume overwrite checkpoint-every";
 
-enum { OWN = sizeof own / sizeof own[0], OPTIONS_MAX = 127 };
-typedef struct Table { Command command; Option option[OPTIONS_MAX]; } Table;
-
-static void table_make(Table *t)
-{
-    int n = OWN;
-    memcpy(t->option, own, sizeof own);
-    for (int i = 0; i < distill_command.noptions; i++) {
-        BUG_IF(n == OPTIONS_MAX, "%d options", n);
-        if (!list_has(left_out, distill_command.options[i].name)) t->option[n++] = distill_command.options[i];
-    }
-    t->command = (Command){ "bench variance", "how much the estimators' gradients vary, and what that costs",
-                            "sdref bench variance PROMPT|--run FOLDER [options]", examples, t->option, n, 0, 1,
-                            "PROMPT (as distill takes it; none with --run)" };
-}
+static const Command command = {
+    "bench variance", "how much the estimators' gradients vary, and what that costs", "sdref bench variance PROMPT|--run FOLDER [options]", examples,
+    own, sizeof own / sizeof own[0], 0, 1, "PROMPT (as distill takes it; none with --run)",
+};
 
 /* ---- what was asked for ---- */
 
 static const char *const all_estimators = "sds,csd,nfsd,sdi,ism,asd,dsd,cds,fsd,ssd";
 
-typedef struct Asked {
-    const Options *o;                  /* the command line */
-    const Table *table;
-    const Estimator *estimator[VARIANCE_ROWS];
-    int count;
-} Asked;
-
-static int read_estimators(Asked *a, Err *err)
+/* Beside --run the settings are the run's. */
+static int check_given(const BenchAsked *a, Err *err)
 {
-    const char *list = opt_has(a->o, "estimators") ? opt_string(a->o, "estimators") : all_estimators;
-    for (const char *at = list;; at++) {
-        char name[32];
-        const size_t n = strcspn(at, ",");
-        snprintf(name, sizeof name, "%.*s", (int)(n < sizeof name ? n : sizeof name), at);
-        const Estimator *e = estimator_find(name);
-        if (e == NULL || !variance_measures(e))
-            return err_set(err, "--estimators: found '%s', expected names out of %s with commas between them%s", name, all_estimators,
-                           e == NULL ? "" : "; it needs a second network, or is no step of a run");
-        for (int i = 0; i < a->count; i++)
-            if (a->estimator[i] == e) return err_set(err, "--estimators: found '%s' twice, expected it once", name);
-        BUG_IF(a->count == VARIANCE_ROWS, "%d estimators", a->count);
-        a->estimator[a->count++] = e;
-        at += n;
-        if (*at == '\0') return 0;
-    }
-}
-
-static int is_own_group(const Option *d) { return strcmp(d->group, OWN_GROUP) == 0; }
-
-/* An option of one estimator needs that estimator; beside --run the settings are the run's. */
-static int check_given(const Asked *a, Err *err)
-{
-    for (int i = OWN; i < a->table->command.noptions; i++) {
+    for (int i = a->table->own; i < a->table->command.noptions; i++) {
         const Option *d = &a->table->option[i];
-        int read = 0;
-        if (!opt_given(a->o, d->name) || d->scope == OPT_HOST) continue;
-        if (opt_has(a->o, "run") && !is_own_group(d))
+        if (opt_given(a->o, d->name) && d->scope != OPT_HOST && opt_has(a->o, "run") && !bench_is_own(d))
             return err_set(err, "--%s: found beside --run, expected without: the run has its own", d->name);
-        for (int j = 0; j < a->count; j++) read |= list_has(a->estimator[j]->options, d->name);
-        if (is_own_group(d) && !read) return err_set(err, "--%s: found, but none of --estimators reads it", d->name);
     }
+    if (bench_check_own(a, err) != 0) return -1;
     if (opt_has(a->o, "run") && opt_given(a->o, "after")) return err_set(err, "--after: found beside --run, expected with PROMPT alone");
     if (opt_has(a->o, "run") == (opt_args(a->o) > 0))
         return err_set(err, "PROMPT: found %s, expected one of PROMPT and --run", opt_has(a->o, "run") ? "both" : "none");
@@ -108,18 +66,7 @@ static int check_given(const Asked *a, Err *err)
 
 /* ---- settings ---- */
 
-/* What was given on the command line, into the settings of a run by estimator e. */
-static int load_given(Options *settings, const Asked *a, const Estimator *e, Err *err)
-{
-    for (int i = OWN; i < a->table->command.noptions; i++) {
-        const Option *d = &a->table->option[i];
-        if (!opt_given(a->o, d->name) || d->scope == OPT_HOST || (is_own_group(d) && !list_has(e->options, d->name))) continue;
-        if (opt_load(settings, d->name, opt_text(a->o, i), "the command line", err) != 0) return -1;
-    }
-    return 0;
-}
-
-static int load_prompt(char **prompt, Options *settings, const Asked *a, Err *err)
+static int load_prompt(char **prompt, Options *settings, const BenchAsked *a, Err *err)
 {
     char seed[24];
     *prompt = mem_new(strlen(opt_arg(a->o, 0)) + 1, 1, "prompt", err);
@@ -131,7 +78,7 @@ static int load_prompt(char **prompt, Options *settings, const Asked *a, Err *er
 
 /* The config of estimator e in an open run: the run's settings, but what an estimator chooses for itself is e's, unless it was given, or the
  * run is e's. */
-static int config_of(DistillConfig *c, Run *run, const Options *settings, const Asked *a, const Estimator *e, Err *err)
+static int config_of(DistillConfig *c, Run *run, const Options *settings, const BenchAsked *a, const Estimator *e, Err *err)
 {
     Options *o = opt_new(&distill_command, err);
     int status = o == NULL ? -1 : 0;
@@ -139,12 +86,12 @@ static int config_of(DistillConfig *c, Run *run, const Options *settings, const 
     for (int i = 0; i < distill_command.noptions && status == 0; i++) {
         const Option *d = &distill_command.options[i];
         const char *text = opt_text(settings, i);
-        const int chosen = is_own_group(d) ? strcmp(d->name, "negative") != 0 : list_has("anneal t-min t-max", d->name);
+        const int chosen = bench_is_own(d) ? strcmp(d->name, "negative") != 0 : list_has("anneal t-min t-max", d->name);
         if (text == NULL || (chosen && run_estimator(settings) != e)) continue;
         status = opt_load(o, d->name, text, "the run", err);
     }
     if (status == 0) status = opt_load(o, "estimator", e->name, "the table", err);
-    if (status == 0) status = load_given(o, a, e, err);
+    if (status == 0) status = bench_load_given(o, a, e, err);
     if (status == 0) status = run_estimator_open(o, err);
     if (status == 0) status = run_estimator_config(c, o, err);
     if (status == 0 && c->mu == MU_LEAVE_ONE_OUT)
@@ -157,7 +104,7 @@ static int config_of(DistillConfig *c, Run *run, const Options *settings, const 
 /* ---- the run ---- */
 
 /* The run's checkpoint, or the first steps of a new one. */
-static int field_ready(Run *run, const Asked *a, Err *err)
+static int field_ready(Run *run, const BenchAsked *a, Err *err)
 {
     char path[PATH_BYTES];
     const long steps = opt_int(a->o, "after");
@@ -193,7 +140,7 @@ static void describe(char out[WHAT], char title[TITLE], const Run *run, const Op
              conditions[opt_choice(settings, "condition")], opt_double(settings, "guidance"), REAL_NAME);
 }
 
-static int measure(Run *run, const Options *settings, const Asked *a, Err *err)
+static int measure(Run *run, const Options *settings, const BenchAsked *a, Err *err)
 {
     DistillConfig each[VARIANCE_ROWS];
     BenchVariance b;
@@ -211,16 +158,16 @@ static int measure(Run *run, const Options *settings, const Asked *a, Err *err)
     return opt_has(a->o, "svg") ? bench_variance_svg(&b, title, opt_string(a->o, "svg"), err) : 0;
 }
 
-static int variance(const Options *o, const Table *table, Err *err)
+static int variance(const Options *o, const BenchTable *table, Err *err)
 {
-    Asked a = { .o = o, .table = table };
+    BenchAsked a = { .o = o, .table = table };
     Run run = { 0 };
     char *prompt = NULL;
-    if (read_estimators(&a, err) != 0 || check_given(&a, err) != 0) return -1;
+    if (bench_read_estimators(&a, all_estimators, "it needs a second network, or is no step of a run", err) != 0 || check_given(&a, err) != 0) return -1;
     const char *folder = opt_string(o, "run");
     Options *settings = opt_new(&distill_command, err);
     int status = settings == NULL ? -1 : folder != NULL ? run_settings_read(settings, &prompt, folder, err) : load_prompt(&prompt, settings, &a, err);
-    if (status == 0) status = load_given(settings, &a, run_estimator(settings), err);
+    if (status == 0) status = bench_load_given(settings, &a, run_estimator(settings), err);
     if (status == 0) status = run_open(&run, settings, prompt, folder, err);
     if (status == 0) {
         status = measure(&run, settings, &a, err);
@@ -234,8 +181,8 @@ static int variance(const Options *o, const Table *table, Err *err)
 int cmd_bench_variance(int argc, char *const *argv)
 {
     int code;
-    Table table;
-    table_make(&table);
+    BenchTable table;
+    bench_table(&table, &command, left_out);
     Options *o = cli_options(&table.command, argc, argv, &code);
     if (o == NULL) return code;
     Err err = { 0 };
