@@ -113,7 +113,7 @@ static int one_run(Result *r, Bench *b, const Estimator *e, const char *prompt, 
     const int star = e->grad == dsd_star_grad, budget = opt_int(b->asked.o, "budget");
     Options *o = opt_new(&distill_command, err);
     int status = o == NULL ? -1 : 0;
-    snprintf(length, sizeof length, "%d", star ? (budget + 3) / 4 : budget);      /* a step of DSD* is of four predictions, and its levels are chosen before */
+    snprintf(length, sizeof length, "%d", star ? (budget + 3) / 4 : budget);      /* a step of DSD* is of four predictions at most, and its levels are chosen before */
     if (status == 0) status = opt_load(o, "estimator", e->name, "--estimators", err);
     if (status == 0) status = opt_load(o, star ? "steps" : "budget", length, "--budget", err);
     if (status == 0) status = bench_load_given(o, &b->asked, e, err);
@@ -164,13 +164,13 @@ static int bench(Bench *b, Err *err)
     const long budget = opt_int(o, "budget");
     Progress progress;
     int status = bytes_put(&b->csv, head, sizeof head - 1, err);
-    printf("%-9s %-28s %6s %7s  %9s  %s\n", "", "prompt", "steps", "calls", "judged", "psnr, of the object");
     progress_start(&progress, "call", 0, budget * b->asked.count * prompts, opt_flag(o, "quiet"));
     for (int i = 0; i < b->asked.count; i++)
         for (int j = 0; j < prompts && status == 0; j++) {
             Result r = { 0 };
             status = one_run(&r, b, b->asked.estimator[i], opt_arg(o, j), &progress, budget * (i * prompts + j), err);
             progress_clear(&progress);
+            if (status == 0 && i + j == 0) printf("%-9s %-28s %6s %7s  %9s  %s\n", "", "prompt", "steps", "calls", "judged", "psnr, of the object");
             if (status == 0) status = report(b, b->asked.estimator[i], opt_arg(o, j), &r, err);
             fflush(stdout);
         }
