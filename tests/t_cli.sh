@@ -80,7 +80,7 @@ words() {
     refuses "a negative prompt of the exact prior" '*--negative*folder*' "$sdref" distill "a red mug" --negative "a cat" --out "$work/none"
     refuses "Perp-Neg of the exact prior" '*--perp-neg*exact*folder*' "$sdref" distill "a red mug" --perp-neg official --out "$work/none"
     refuses "an odd number of views in pairs" '*--views*3*antipodal*pairs*multiple of 2*--view-mode stratified*' "$sdref" distill "a red mug" --views 3 --out "$work/none"
-    for c in distill render sample verify compare trace inspect init selftest estimators; do
+    for c in distill render export sample verify compare trace inspect init selftest estimators; do
         run "$sdref" $c --help
         case $status-$out-$err in "0-"*"Usage: sdref $c"*-) say ok "$c --help" ;; *) say "status $status, '$err'" "$c --help" ;; esac
     done
@@ -277,6 +277,16 @@ runs() {
     if [ -n "$before" ] && [ "$before" = "$(digest_of "$a")" ]; then say ok "the run is as it was"; else say "bytes changed" "the run is as it was"; fi
     stopped_and_resumed "$work/d-$number"
     same_run "stopped ten times and resumed" "$a" "$work/d-$number"
+    for format in glb obj ply; do
+        gives "export $format" 0 'sha256 ????????????????????????????????????????????????????????????????' "$sdref" export "$a" --format $format --resolution 16 --threshold 0.3 --out "$work/mesh.$format"
+        "$sdref" export "$a" --format $format --resolution 16 --threshold 0.3 --threads 1 --out "$work/again" >"$work/out"
+        if cmp -s "$work/mesh.$format" "$work/again"; then say ok "export $format with 1 thread"; else say "the bytes differ" "export $format with 1 thread"; fi
+    done
+    refuses "a surface of nothing" '*largest density*999*' "$sdref" export "$a" --resolution 8 --threshold 999
+    refuses "a mesh without a run" '*none/run.json*' "$sdref" export none
+    refuses "a format that is none" "*--format*'gltf'*" "$sdref" export "$a" --format gltf
+    gives "an image" 0 '*sha256 of sheet.png*' "$sdref" distill "a red mug" --field image --resolution 16 --cameras 5 --steps 1 --out "$work/image-$number"
+    refuses "a mesh of an image" '*image*no surface*' "$sdref" export "$work/image-$number"
     gives "--overwrite" 0 '*sha256 of sheet.png*' distill --overwrite --steps 2 --out "$work/b-$number"
     gives "another run differs" 1 'short: *' "$sdref" compare "$a" "$work/b-$number"
 }
