@@ -86,6 +86,7 @@ Distill *distill_new(const DistillConfig *config, const Schedule *S, const Denoi
         d->jitter = mem_new(rays * (size_t)config->samples, sizeof(real), "jitter", err);
         d->view = mem_new((size_t)config->views, sizeof *d->view, "views", err);
         if (config->mu == MU_LEAVE_ONE_OUT) keep_views(d);
+        regularise_new(&d->regularise, &config->regularising, rays, err);
         if (is_star(d)) d->ode = mem_new((size_t)D->channels * rays, sizeof(real), "state of the ODE", err);
         d->tape = tape_new(err);
     }
@@ -113,6 +114,7 @@ void distill_free(Distill *d)
     mem_free(d->views);
     mem_free(d->kept);
     mem_free(d->ode);
+    regularise_free(&d->regularise);
     tape_free(d->tape);
     mem_free(d);
 }
@@ -155,11 +157,11 @@ static int star(real *grad, int *t, Distill *d, real *noise, const Tensor *x0, E
     return dsd_star_step(grad, x0->v, &p, k);
 }
 
-/* x0 (3,H,W) = 2 g(theta, c) - 1 on the tape; gradient (field->n) takes what is pulled back, NULL: nothing is. */
-static Tensor *picture(Distill *d, const Field *f, real *gradient, const Camera *camera, const RenderSettings *settings)
+/* x0 (3,H,W) = 2 g(theta, c) - 1 on the tape; gradient (field->n) takes what is pulled back, NULL: nothing is. beside: see op_render. */
+static Tensor *picture(Distill *d, const Field *f, real *gradient, const Camera *camera, const RenderSettings *settings, const RenderBeside *beside)
 {
     Tensor *theta = tensor_view(d->tape, (Shape){ 1, { (int64_t)f->n } }, f->theta, gradient, "theta");
-    Tensor *rgb = op_render(d->tape, theta, d->renderer, f, camera, settings, "rgb");
+    Tensor *rgb = op_render(d->tape, theta, d->renderer, f, camera, settings, beside, "rgb");
     Tensor *planes = op_hwc_to_chw(d->tape, rgb, "planes");
     return op_affine(d->tape, planes, R(2.0), R(-1.0), "x0");
 }
@@ -170,7 +172,7 @@ static int render_all(RenderScore *s, Distill *d, const Tensor *x0, const Camera
     for (; s->count < d->config.particles; s->count++) {
         const int i = s->count;
         const Field *f = d->particle[i].field;
-        const Tensor *x = f == d->field ? x0 : picture(d, f, NULL, camera, settings);
+        const Tensor *x = f == d->field ? x0 : picture(d, f, NULL, camera, settings, NULL);
         if (x == NULL) return err_set(d->err, "step %ld: out of memory", d->step);
         s->image[i] = x->v;
     }
@@ -245,7 +247,8 @@ static int one_view(Views *views, real *gradient, int j, real over)
     const RenderSettings settings = settings_of(d, j);
 
     /* 2. x0 = 2 g(theta, c) - 1 */
-    Tensor *x0 = picture(d, d->field, gradient, &camera, &settings);
+    const RenderBeside *beside = views->pass == PASS_STEP ? regularise_beside(&d->regularise) : NULL;
+    Tensor *x0 = picture(d, d->field, gradient, &camera, &settings, beside);
     if (x0 == NULL) return err_set(d->err, "step %ld: out of memory", d->step);
     if (check_finite(x0->v, x0->n, "the rendered image", d->step, d->err) != 0) return -1;
 
@@ -262,6 +265,7 @@ static int one_view(Views *views, real *gradient, int j, real over)
         views->grad_square += sumsq16(grad, x0->n) / (real)x0->n;
         if (j == 0) views->log->t = t;
         for (size_t i = 0; i < x0->n; i++) grad[i] = grad[i] / over;
+        if (beside != NULL) regularise_maps(&d->regularise, &camera, over, c->views);
         tape_seed(x0, grad);
         status = tape_backward(tape);
     }
@@ -305,6 +309,7 @@ static int step_of(Distill *d, Particle *p, StepLog *log)
     const ViewSet set = { c->views, n, pull_view, &views };
     real share_of_view[MVSDI_VIEWS];
     log->lora_loss = 0;
+    regularise_begin(&d->regularise, d->step);
     if (c->field == FIELD_IMAGE)
         for (int j = 0; j < c->views; j++) d->view[j] = image_view(&c->range);
     else view_sample(d->view, c->views, &c->range, c->view_mode, c->seed, (uint32_t)d->step);
@@ -317,6 +322,8 @@ static int step_of(Distill *d, Particle *p, StepLog *log)
         const RenderSettings settings = settings_of(d, c->views);
         reference_pull(d->gradient, &log->reference, c->reference, d->renderer, d->field, &settings);
     }
+    regularise_grid(&d->regularise, d->gradient, d->field);
+    memcpy(log->regulariser, d->regularise.value, sizeof log->regulariser);
     log->grad_rms = r_sqrt(views.grad_square / (real)c->views);
     if (check_finite(d->gradient, n, "the field's gradient", d->step, d->err) != 0) return -1;
 

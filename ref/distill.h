@@ -5,9 +5,10 @@
  *      (seed, j, k), none consumed
  *   2. x0 = 2 g(theta, c) - 1, on the tape
  *   3. gradient of the estimator at x0, not on the tape, divided by K
- *   4. pulled back: one view after the other is added to the one gradient, each in the order of render_pull (mvsdi.c). One view's tape
+ *   4. pulled back, together with the cotangents that regularisers add to the view's other maps (regularise_step.h): one view after the other is added
+ *      to the one gradient, each in the order of render_pull (mvsdi.c). One view's tape
  *      at a time. With consensus 3 is not divided, each view has a gradient of its own, and they are added with weights. At last that of a
- *      reference picture, rendered like a view K
+ *      reference picture, rendered like a view K, and the grid's total variation
  *   5. Adam with a learning rate that falls geometrically from lr to lr_end
  * With dsd_star, for an image of one view, 3 is one step of its ODE, whose state is the run's as theta is.
  * With ssd's leave-one-out a pass over the views comes first that does 1 to 3 and keeps what stein.h says.
@@ -27,6 +28,7 @@
 #include "ref/mvsdi.h"
 #include "ref/phi_view.h"
 #include "ref/reference.h"
+#include "ref/regularise_step.h"
 #include "ref/stein.h"
 #include "render/volume.h"
 
@@ -53,6 +55,7 @@ typedef struct DistillConfig {
     PhiKind phi;                    /* of ssd; what it compares with is the render's own */
     const DepthNet *depth_net;      /* of phi depth and normals; borrowed */
     const Reference *reference;     /* NULL: none; borrowed */
+    Regularising regularising;      /* of an image: none; tv of voxels alone */
     int negative;                   /* guidance goes away from the negative prompt */
     PerpNegRule perp_neg;           /* and from other views' prompts */
     ViewThresholds thresholds;      /* of the words for a view; the prior has the same */
@@ -82,6 +85,7 @@ typedef struct Distill {
     SteinStep *views;               /* (K) leave-one-out: of the step's views; else NULL */
     real *kept;                     /* (K,n) their predictions */
     real *ode;                      /* (n) of dsd_star: where its ODE stands, from step 1 on; part of the state; else NULL */
+    RegulariseStep regularise;
     Renderer *renderer;
     real *jitter;                   /* (H,W,N) */
     View *view;                     /* (K) */
@@ -95,6 +99,7 @@ typedef struct StepLog {
     real grad_rms;                  /* root mean square of d/dx0 over the views */
     real lora_loss;                 /* of VSD's LoRA, mean over the views */
     real reference;                 /* loss of the reference picture before the step */
+    real regulariser[REGULARISERS]; /* their y before the step, mean over the views; 0 where the weight is 0 */
 } StepLog;
 
 /* NULL with err set. err, S and D must outlive the result. */

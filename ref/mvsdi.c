@@ -13,7 +13,7 @@
  *   first. Consensus: g_k each from 0; sum_j g_j and sum_k p_k g_k with k ascending; norms and products by tensor/sum.h.
  * Memory: the mean holds one view, whatever K: its render, its prediction, and one gradient. Consensus holds one view's render and
  *   prediction, too, but K gradients: no p_k is known before all g_k are.
- * Missing on purpose: a learning rate that grows with K (the paper has none), the paper's regularisers (they are part of its g_k).
+ * Missing on purpose: a learning rate that grows with K (the paper has none). Regularisers of a view are part of its g_k, as the paper's are.
  * TRAP: the released runs stop after 10000 / K steps while the schedule of t goes to step 10000, so t never gets low: 0.615 for K = 2,
  *   0.889 for K = 8 in place of 0.25. --truncated-anneal gives that; without it schedules follow the share of the budget.
  * TRAP: what the loss of tau learns is known: with P the variance of a under p its derivative by s is (s - 1) P, so s goes to 1 and stays there.

@@ -279,17 +279,18 @@ void render_pull(real *dtheta, Renderer *r, const Field *f, const Camera *c, con
 
 /* ---- on the tape: one node, its pair above ---- */
 
-typedef struct { Tensor *theta; Renderer *r; const Field *f; Camera c; RenderSettings s; } RenderSaved;
+typedef struct { Tensor *theta; Renderer *r; const Field *f; Camera c; RenderSettings s; RenderOut cotangent; } RenderSaved;
 
 static void op_render_pull(const void *saved, const Tensor *y)
 {
     const RenderSaved *k = saved;
-    const RenderOut cotangent = { .rgb = y->g };
+    RenderOut cotangent = k->cotangent;
+    cotangent.rgb = y->g;
     render_pull(k->theta->g, k->r, k->f, &k->c, &k->s, &cotangent);
 }
 
 Tensor *op_render(Tape *t, Tensor *theta, Renderer *r, const Field *f, const Camera *c, const RenderSettings *s,
-                  const char *name)
+                  const RenderBeside *beside, const char *name)
 {
     if (theta == NULL) return NULL;
     BUG_IF(theta->v != f->theta || theta->n != f->n, "%s: the tensor is not the field's", name);
@@ -297,8 +298,10 @@ Tensor *op_render(Tape *t, Tensor *theta, Renderer *r, const Field *f, const Cam
     const int wants = tape_wants(t, inputs, 1);
     Tensor *y = tensor_new(t, (Shape){ 3, { c->h, c->w, 3 } }, wants, name);
     if (y == NULL) return NULL;
-    RenderOut out = { .rgb = y->v };
+    const RenderBeside with = beside == NULL ? (RenderBeside){ .out = { .rgb = NULL } } : *beside;
+    RenderOut out = with.out;
+    out.rgb = y->v;
     render_view(&out, r, f, c, s);
-    tape_record(t, "render", op_render_pull, &(RenderSaved){ theta, r, f, *c, *s }, sizeof(RenderSaved), y);
+    tape_record(t, "render", op_render_pull, &(RenderSaved){ theta, r, f, *c, *s, with.cotangent }, sizeof(RenderSaved), y);
     return y;
 }

@@ -43,9 +43,11 @@ void render_pull(real *dtheta, Renderer *r, const Field *f, const Camera *c, con
                  const RenderOut *cotangent);
 
 /* The same on a tape: rgb (H,W,3) of theta, the tensor over f->theta. r, f and s->jitter are
- * borrowed until the backward pass is done. */
+ * borrowed until the backward pass is done. Other outputs of the same view may be rendered along: `beside->out` is written now, `beside->cotangent`
+ * read by the backward pass, and pulled back together with that of rgb; rgb of both is not looked at. NULL: none. */
+typedef struct RenderBeside { RenderOut out, cotangent; } RenderBeside;
 Tensor *op_render(Tape *t, Tensor *theta, Renderer *r, const Field *f, const Camera *c, const RenderSettings *s,
-                  const char *name);
+                  const RenderBeside *beside, const char *name);
 
 /* Where a ray meets the cube: 1 and near < far, near >= 0; or 0. Slab method; o inside the cube is fine. */
 int cube_intersect(real *near, real *far, const real o[3], const real d[3]);
