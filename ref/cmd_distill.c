@@ -14,31 +14,53 @@
 static volatile sig_atomic_t interrupted;
 static void on_interrupt(int signal_number) { (void)signal_number; interrupted = 1; }
 
-static const char log_head[] = "step,t,grad_rms,psnr,psnr_object,calls\n";
+enum { HEAD_ROOM = 256, ROW_ROOM = 192 + REGULARISERS * TEXT_DOUBLE_MAX };
 
-/* One row; without a score its columns stay empty. */
-static int log_row(Bytes *log, long step, const StepLog *s, const Score *score, long calls, Err *err)
+/* Regularisers that the run has add a column each. */
+static size_t log_head(char head[HEAD_ROOM], const Regularising *r)
 {
-    char grad[TEXT_DOUBLE_MAX], whole[TEXT_DOUBLE_MAX] = "", object[TEXT_DOUBLE_MAX] = "", row[192];
+    size_t n = (size_t)snprintf(head, HEAD_ROOM, "step,t,grad_rms,psnr,psnr_object,calls");
+    for (int i = 0; i < REGULARISERS; i++)
+        if (regulariser_used(r, (Regulariser)i)) n += (size_t)snprintf(head + n, HEAD_ROOM - n, ",%s", regulariser_info[i].name);
+    for (size_t i = 0; i < n; i++)
+        if (head[i] == '-') head[i] = '_';
+    return n + (size_t)snprintf(head + n, HEAD_ROOM - n, "\n");
+}
+
+/* One row; without a score its columns stay empty, and so do those of regularisers whose weight is 0 in this step. */
+static int log_row(Bytes *log, long step, const StepLog *s, const Score *score, long calls, const Regularising *r, Err *err)
+{
+    char grad[TEXT_DOUBLE_MAX], whole[TEXT_DOUBLE_MAX] = "", object[TEXT_DOUBLE_MAX] = "", row[ROW_ROOM];
+    real weight[REGULARISERS];
     text_from_double(grad, (double)s->grad_rms);
     if (score != NULL) {
         text_from_double(whole, score->whole);
         if (isfinite(score->object)) text_from_double(object, score->object);      /* not so when the object covers no pixel */
     }
-    const int n = snprintf(row, sizeof row, "%ld,%d,%s,%s,%s,%ld\n", step, s->t, grad, whole, object, calls);
-    return bytes_put(log, row, (size_t)n, err);
+    size_t n = (size_t)snprintf(row, sizeof row, "%ld,%d,%s,%s,%s,%ld", step, s->t, grad, whole, object, calls);
+    regulariser_weights(weight, r, step);
+    for (int i = 0; i < REGULARISERS; i++) {
+        if (!regulariser_used(r, (Regulariser)i)) continue;
+        row[n++] = ',';
+        if (weight[i] != 0) text_from_double(row + n, (double)s->regulariser[i]);
+        n += weight[i] != 0 ? strlen(row + n) : 0;
+    }
+    row[n++] = '\n';
+    return bytes_put(log, row, n, err);
 }
 
 /* The log as it stood at `step`: one row a step; rows of later steps are dropped, they will be made again. */
-static int log_read(Bytes *log, const char *path, long step, Err *err)
+static int log_read(Bytes *log, const char *path, long step, const Regularising *r, Err *err)
 {
     void *text = NULL;
     size_t n = 0;
-    if (step == 0) return bytes_put(log, log_head, sizeof log_head - 1, err);
+    char head[HEAD_ROOM];
+    const size_t head_n = log_head(head, r);
+    if (step == 0) return bytes_put(log, head, head_n, err);
     if (file_read(&text, &n, path, (size_t)1 << 30, err) != 0) return -1;
     const char *at = text;
     int status = 0;
-    if (strncmp(at, log_head, sizeof log_head - 1) != 0) status = err_set(err, "%s: expected the heading of a log of sdref", path);
+    if (strncmp(at, head, head_n) != 0) status = err_set(err, "%s: expected the heading of a log of sdref", path);
     for (long line = 0; line <= step && status == 0; line++) {
         const char *end = strchr(at, '\n');
         if (end == NULL) status = err_set(err, "%s: found %ld rows, expected at least %ld: the checkpoint is of that step", path, line - 1, step);
@@ -90,7 +112,7 @@ static int steps_run(Run *run, Bytes *log, const Options *o, Err *err)
         if (looked) status = run_score(&score, run, err);
         if (looked) snprintf(note, sizeof note, "psnr %.1f dB", score.whole);
         else if (run->lora != NULL && !run->truth) snprintf(note, sizeof note, "LoRA's loss %.4f", (double)s.lora_loss);
-        if (status == 0) status = log_row(log, step, &s, looked ? &score : NULL, d->calls, err);
+        if (status == 0) status = log_row(log, step, &s, looked ? &score : NULL, d->calls, &d->config.regularising, err);
         if (status == 0 && (d->step % every == 0 || over)) status = checkpoint(run, log, err);
         progress_step(&progress, over ? length : distill_done(d), note);
     }
@@ -194,18 +216,19 @@ static void say_prior(const Run *run, const Options *o)
 static int distill_run(Run *run, Options *o, int resumed, Err *err)
 {
     Bytes log = { 0 };
-    char path[PATH_BYTES], digest[65];
+    char path[PATH_BYTES], digest[65], head[HEAD_ROOM];
+    const Regularising *regularising = &run->distill->config.regularising;
     int status = 0;
     if (resumed) {
         status = run_model_check(run, err);
         if (status == 0) status = run_path(path, run->folder, "state.safetensors", err);
         if (status == 0 && file_exists(path)) status = distill_load(run->distill, path, err);
         if (status == 0) status = run_path(path, run->folder, "log.csv", err);
-        if (status == 0) status = log_read(&log, path, run->distill->step, err);
+        if (status == 0) status = log_read(&log, path, run->distill->step, regularising, err);
     } else {
         status = fresh_folder(run->folder, err);
         if (status == 0) status = run_settings_write(run, o, err);
-        if (status == 0) status = bytes_put(&log, log_head, sizeof log_head - 1, err);
+        if (status == 0) status = bytes_put(&log, head, log_head(head, regularising), err);
     }
     if (status == 0) status = steps_run(run, &log, o, err);
     bytes_free(&log);

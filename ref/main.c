@@ -1,5 +1,6 @@
 /* main.c -- sdref COMMAND ...: finds the command and runs it */
 #include "ref/cli.h"
+#include "ref/regularisers.h"
 #include "ref/verify.h"
 #include "render/scene.h"
 #include "tensor/real.h"
@@ -37,6 +38,16 @@ static void help_prompts(void)
     printf("\n");
 }
 
+/* The weights of the papers' released configurations. */
+static void help_regularisers(void)
+{
+    printf("what a rendered view costs beside the estimator; a weight is a number, or S0,FROM,TO,S1: FROM up to step S0, linear to TO at step S1,\n"
+           "and that from there on. Formulae: render/regularise.h, render/convexity.c. SDI weighs them against the mean over its latents, an\n"
+           "estimator here counts every value of the picture: for the same balance multiply by 3 x pixels.\n\n  %-14s  %-16s  %s\n", "weight of", "SDI", "DSD");
+    for (int i = 0; i < REGULARISERS; i++)
+        printf("  %-14s  %-16s  %s\n", regulariser_info[i].name, regulariser_info[i].sdi, regulariser_info[i].dsd);
+}
+
 static void usage(FILE *out)
 {
     fprintf(out, "sdref %s (%s, numerics %d): the CPU reference of text-to-3D score distillation\n\n"
@@ -44,7 +55,7 @@ static void usage(FILE *out)
                  "  sdref render runs/mug --size 256              a larger turntable of it\n"
                  "  sdref verify trace.safetensors                is your backend right?\n\n", SDREF_VERSION, REAL_NAME, SDREF_NUMERICS);
     for (int i = 0; i < ENTRIES; i++) fprintf(out, "  %-10s %s\n", entries[i].name, entries[i].summary);
-    fprintf(out, "  %-10s %s\n\n`sdref COMMAND --help` says more.\n", "help", "this text; `help prompts` and `help trace` list their words");
+    fprintf(out, "  %-10s %s\n\n`sdref COMMAND --help` says more.\n", "help", "this text; `help prompts`, `help regularisers` and `help trace` list their words");
 }
 
 static const Entry *find(const char *name)
@@ -65,12 +76,13 @@ static int unknown(const char *name)
     return cli_trouble(&err);
 }
 
-/* help [prompts|trace|COMMAND] */
+/* help [prompts|regularisers|trace|COMMAND] */
 static int help(int argc, char *const *argv)
 {
     char *const more[] = { "--help" };
     if (argc == 0) usage(stdout);
     else if (strcmp(argv[0], "prompts") == 0) help_prompts();
+    else if (strcmp(argv[0], "regularisers") == 0) help_regularisers();
     else if (strcmp(argv[0], "trace") == 0) vocabulary_print(stdout);
     else {
         const Entry *entry = find(argv[0]);

@@ -19,6 +19,7 @@ typedef struct {
     int64_t  whole;                                       /* OPT_INT, OPT_CHOICE (index), OPT_FLAG */
     uint64_t natural;                                     /* OPT_UINT64 */
     double   number;                                      /* OPT_REAL */
+    Ramp     ramp;                                        /* OPT_RAMP */
 } Value;
 
 struct Options { const Command *command; Value *value; char **arg; int nargs; };
@@ -75,6 +76,9 @@ static void expected_text(char *out, size_t size, const Option *d)
         snprintf(out, size, "a %snumber %s%s", d->kind == OPT_REAL ? "" : "whole ",
                  !bounded(d) && d->kind == OPT_REAL ? "in " : "from ", range);
         break;
+    case OPT_RAMP:
+        snprintf(out, size, "a number%s%s, or STEP,FROM,TO,STEP with steps that ascend", bounded(d) ? " from " : "", range);
+        break;
     case OPT_CHOICE: choices_text(out, size, d); break;
     case OPT_FLAG:   snprintf(out, size, "true or false"); break;
     case OPT_STRING: snprintf(out, size, "a text"); break;
@@ -84,7 +88,7 @@ static void expected_text(char *out, size_t size, const Option *d)
 /* ---- values ---- */
 
 /* -> *v without its text; *canonical: `text`, a choice's name, or `buffer`. -1: not a value for this option. */
-static int read_value(Value *v, const char **canonical, char buffer[TEXT_DOUBLE_MAX], const Option *d, const char *text)
+static int read_value(Value *v, const char **canonical, char buffer[RAMP_TEXT], const Option *d, const char *text)
 {
     *canonical = text;
     switch (d->kind) {
@@ -108,6 +112,16 @@ static int read_value(Value *v, const char **canonical, char buffer[TEXT_DOUBLE_
         text_from_double(buffer, v->number);
         *canonical = buffer;
         return 0;
+    case OPT_RAMP: {
+        double least, most;
+        if (ramp_parse(&v->ramp, text) != 0) return -1;
+        ramp_range(&least, &most, &v->ramp);
+        if (!isfinite((real)least) || !isfinite((real)most)) return -1;
+        if (bounded(d) && !(least >= d->min && most <= d->max)) return -1;
+        ramp_print(buffer, &v->ramp);
+        *canonical = buffer;
+        return 0;
+    }
     case OPT_CHOICE:
         for (v->whole = 0; d->choices[v->whole] != NULL; v->whole++)
             if (strcmp(d->choices[v->whole], text) == 0) return 0;
@@ -129,7 +143,7 @@ static char *copy_text(const char *text, Err *err)
 /* `prefix` and `suffix` stand around the name in messages: "--" and "", or "run.json: setting '" and "'". */
 static int set_value(Value *v, const Option *d, const char *text, const char *prefix, const char *suffix, Err *err)
 {
-    char buffer[TEXT_DOUBLE_MAX], expected[400], found[SHOWN + 4];
+    char buffer[RAMP_TEXT], expected[400], found[SHOWN + 4];
     const char *canonical = NULL;
     Value next = {0};
     if (read_value(&next, &canonical, buffer, d, text) != 0) {
@@ -164,7 +178,7 @@ Options *opt_new(const Command *c, Err *err)
     for (int i = 0; o->value != NULL && i < c->noptions; i++) {
         const Option *d = &c->options[i];
         const char *fallback = d->fallback == NULL && d->kind == OPT_FLAG ? "false" : d->fallback, *canonical;
-        char buffer[TEXT_DOUBLE_MAX];
+        char buffer[RAMP_TEXT];
         Value v;
         BUG_IF(find_option(c, d->name, strlen(d->name)) != i, "%s: option %s twice in the table", c->name, d->name);
         if (fallback == NULL) continue;
@@ -301,6 +315,7 @@ int      opt_int(const Options *o, const char *name) { return (int)value_of(o, n
 uint64_t opt_uint64(const Options *o, const char *name) { return value_of(o, name, OPT_UINT64)->natural; }
 double   opt_double(const Options *o, const char *name) { return value_of(o, name, OPT_REAL)->number; }
 real     opt_real(const Options *o, const char *name) { return (real)opt_double(o, name); }
+Ramp     opt_ramp(const Options *o, const char *name) { return value_of(o, name, OPT_RAMP)->ramp; }
 int      opt_choice(const Options *o, const char *name) { return (int)value_of(o, name, OPT_CHOICE)->whole; }
 int      opt_flag(const Options *o, const char *name) { return (int)value_of(o, name, OPT_FLAG)->whole; }
 
@@ -344,7 +359,7 @@ static int print_words(FILE *out, const char *text, int at)
 
 static void print_option(FILE *out, const Option *d)
 {
-    static const char *const value[] = { "TEXT", "N", "N", "X", "NAME", "" };
+    static const char *const value[] = { "TEXT", "N", "N", "X", "RAMP", "NAME", "" };
     char range[512] = "", tail[640];
     const char *word = d->value != NULL ? d->value : value[d->kind];
     int at = fprintf(out, "  --%s%s%s", d->name, d->kind == OPT_FLAG ? "" : " ", d->kind == OPT_FLAG ? "" : word);

@@ -8,12 +8,13 @@
 #ifndef SDREF_OPTIONS_H
 #define SDREF_OPTIONS_H
 
+#include "sampler/ramp.h"
 #include "tensor/err.h"
 #include "tensor/real.h"
 
 #include <stdio.h>
 
-typedef enum { OPT_STRING, OPT_INT, OPT_UINT64, OPT_REAL, OPT_CHOICE, OPT_FLAG } OptionKind;
+typedef enum { OPT_STRING, OPT_INT, OPT_UINT64, OPT_REAL, OPT_RAMP, OPT_CHOICE, OPT_FLAG } OptionKind;
 typedef enum { OPT_RESULT, OPT_HOST } OptionScope;        /* can change a result (stored in run.json), or cannot */
 
 typedef struct {
@@ -24,7 +25,7 @@ typedef struct {
     const char *fallback;           /* default, as text; NULL: none (a flag: false) */
     const char *value;              /* what the help calls the value, "N", "FILE"; NULL: from the kind */
     const char *help;
-    double      min, max;           /* numbers: inclusive bounds; both 0: none but the type's */
+    double      min, max;           /* numbers, all values of a ramp: inclusive bounds; both 0: none but the type's */
     const char *const *choices;     /* OPT_CHOICE: names, then NULL */
 } Option;
 
@@ -61,6 +62,7 @@ int         opt_int(const Options *o, const char *name);
 uint64_t    opt_uint64(const Options *o, const char *name);
 real        opt_real(const Options *o, const char *name);         /* OPT_REAL, rounded to real */
 double      opt_double(const Options *o, const char *name);       /* OPT_REAL, as read */
+Ramp        opt_ramp(const Options *o, const char *name);
 int         opt_choice(const Options *o, const char *name);       /* index in choices */
 int         opt_flag(const Options *o, const char *name);         /* 0 or 1 */
 int         opt_has(const Options *o, const char *name);          /* has a value: given, loaded or default */

@@ -23,6 +23,7 @@ static const char *const fields[] = { "image", "voxel", NULL };
 static const char *const perp_negs[] = { "off", "official", "threestudio", NULL };
 static const char *const modes[] = { "independent", "stratified", "antipodal", "negated", "quadruple", "octahedral", NULL };
 
+#define REGULARISERS_GROUP "Regularisers: a number, or STEP,FROM,TO,STEP (`sdref help regularisers`)"
 static const Option options[] = {
     { "The prior", "prior", OPT_STRING, OPT_RESULT, PRIOR_DEFAULT, "FOLDER",
       "exact: the closed-form score of the procedural scenes; or a diffusers folder (model_index.json) that works on pixels", 0, 0, NULL },
@@ -86,6 +87,16 @@ static const Option options[] = {
     { "A picture to go by", "reference-view", OPT_STRING, OPT_RESULT, "", "AZIMUTH,ELEVATION",
       "where it was taken from, degrees; of an image field not said", 0, 0, NULL },
     { "A picture to go by", "reference-weight", OPT_REAL, OPT_RESULT, "5000", "W", "of its mean squares", 1e-9, 1e9, NULL },
+
+    { REGULARISERS_GROUP, "orientation", OPT_RAMP, OPT_RESULT, "0", "W", "density that rises along the ray, as seen from behind", 0, 1e6, NULL },
+    { REGULARISERS_GROUP, "sparsity", OPT_RAMP, OPT_RESULT, "0", "W", "opacity: mean sqrt(opacity^2 + 0.01)", 0, 1e6, NULL },
+    { REGULARISERS_GROUP, "opaqueness", OPT_RAMP, OPT_RESULT, "0", "W", "pixels neither empty nor opaque: mean entropy of opacity", 0, 1e6, NULL },
+    { REGULARISERS_GROUP, "z-variance", OPT_RAMP, OPT_RESULT, "0", "W", "spread of density along the ray, mean over opaque pixels", 0, 1e6, NULL },
+    { REGULARISERS_GROUP, "tv", OPT_RAMP, OPT_RESULT, "0", "W", "mean squared differences of neighbouring voxel nodes, raw", 0, 1e6, NULL },
+    { REGULARISERS_GROUP, "normal-smooth", OPT_RAMP, OPT_RESULT, "0", "W", "mean squared differences of neighbouring pixels' normals", 0, 1e6, NULL },
+    { REGULARISERS_GROUP, "convexity", OPT_RAMP, OPT_RESULT, "0", "W", "hollows: normals of neighbouring cells that turn inward", 0, 1e6, NULL },
+    { REGULARISERS_GROUP, "convexity-form", OPT_CHOICE, OPT_RESULT, "camera", NULL,
+      "signed normals in the camera's axes, or those that SDI's code displays, in the world's", 0, 0, convex_form_words },
 
     { "The field", "field", OPT_CHOICE, OPT_RESULT, "voxel", NULL, "what is optimised", 0, 0, fields },
     { "The field", "grid", OPT_INT, OPT_RESULT, "48", "N", "voxel nodes a side", 2, 256, NULL },
@@ -180,6 +191,7 @@ static int config_read(DistillConfig *c, const Options *o, Err *err)
     };
     world_background(c->background);
     if (view_range_check(&c->range, err) != 0 || views_check(c, err) != 0) return -1;
+    if (run_regularise_config(c, o, err) != 0) return -1;
     return run_estimator_config(c, o, err);
 }
 

@@ -1,7 +1,8 @@
 /* run.h -- one distillation as a folder
  *
  *     run.json            every setting that can change a result, the version, the prompt, digests of the model's files
- *     log.csv             step, t, grad_rms, psnr, psnr_object (both every --eval-every steps, where there is a truth), calls of the prior
+ *     log.csv             step, t, grad_rms, psnr, psnr_object (both every --eval-every steps, where there is a truth), calls of the prior;
+ *                         of each regulariser with a weight a column more: its y before the step (regularisers.h), empty where the weight is 0
  *     state.safetensors   the field, Adam's moments, the step: where --resume goes on
  *     views/NN.png        the held-out views;  sheet.png  truth, result and depth side by side;  turntable.gif
  *                         of several particles: of the first one, the sheet shows all
@@ -78,6 +79,9 @@ int run_choose(Options *o, const char *name, const char *value, Err *err);      
 /* run_reference.c. Open: run->reference and c->reference, if a picture is named. Score: PSNR in dB of the run at its view; only with one. */
 int run_reference_open(Run *run, DistillConfig *c, const Options *o, Err *err);
 int run_reference_score(double *db, const Run *run, Err *err);
+
+/* run_regularise.c: c->regularising, of a field that c names already. */
+int run_regularise_config(DistillConfig *c, const Options *o, Err *err);
 
 /* run_files.c. "model": digests of the files of a folder, of the baseline's network and of the reference picture, into run.json; --resume: are they
  * still the same? The exact prior has none. */

@@ -18,6 +18,8 @@ static const Option table[] = {
     { "Run", "offset", OPT_INT, OPT_RESULT, "-3", NULL, "any whole number", 0, 0, NULL },
     { "Run", "seed", OPT_UINT64, OPT_RESULT, "0", NULL, "seed", 0, 0, NULL },
     { "Run", "jitter", OPT_FLAG, OPT_RESULT, "true", NULL, "jitter samples", 0, 0, NULL },
+    { "Run", "smooth", OPT_RAMP, OPT_RESULT, "0.10", "W", "a weight", 0, 10, NULL },
+    { "Run", "sway", OPT_RAMP, OPT_RESULT, "0", NULL, "any weight", 0, 0, NULL },
     { "Machine", "out", OPT_STRING, OPT_HOST, NULL, "FOLDER", "where the run goes", 0, 0, NULL },
     { "Machine", "threads", OPT_INT, OPT_HOST, NULL, "N", "threads", 1, 64, NULL },
     { "Machine", "a-name-too-long-for-its-column", OPT_FLAG, OPT_HOST, NULL, NULL, "quiet", 0, 0, NULL },
@@ -49,6 +51,7 @@ static void defaults(void)
     CHECK_OK(parse(&o, "a red mug", &err), &err);
     CHECK(opt_choice(o, "estimator") == 0 && opt_int(o, "steps") == 500 && opt_int(o, "offset") == -3, "whole");
     CHECK(opt_real(o, "guidance") == R(7.5) && opt_double(o, "guidance") == 7.5 && opt_uint64(o, "seed") == 0, "numbers");
+    CHECK(opt_ramp(o, "smooth").count == 1 && opt_ramp(o, "smooth").literal[0] == 0.1, "ramps");
     CHECK(opt_flag(o, "jitter") == 1 && opt_flag(o, "a-name-too-long-for-its-column") == 0, "flags");
     CHECK(opt_string(o, "out") == NULL && !opt_has(o, "out") && !opt_has(o, "threads") && opt_has(o, "steps"), "no value");
     CHECK(opt_args(o) == 1 && strcmp(opt_arg(o, 0), "a red mug") == 0 && !opt_given(o, "steps"), "arguments");
@@ -60,14 +63,15 @@ static void values(void)
     Options *o;
     Err err;
     CHECK_OK(parse(&o, "--estimator|sdi|a mug|--guidance=-1.5e+1|--steps=+7|--offset|-2147483648|--seed|18446744073709551615|"
-                       "--jitter=false|--out=a=b|--threads|64|--a-name-too-long-for-its-column|--|--steps", &err), &err);
+                       "--jitter=false|--smooth|1,.20,5e1|--sway=-1|--out=a=b|--threads|64|--a-name-too-long-for-its-column|--|--steps", &err), &err);
     CHECK(opt_choice(o, "estimator") == 2 && opt_double(o, "guidance") == -15 && opt_int(o, "steps") == 7, "numbers");
     CHECK(opt_int(o, "offset") == INT_MIN && opt_uint64(o, "seed") == UINT64_MAX, "limits");
     CHECK(opt_flag(o, "jitter") == 0 && opt_flag(o, "a-name-too-long-for-its-column") == 1, "flags");
+    CHECK(opt_ramp(o, "smooth").count == 4 && opt_ramp(o, "smooth").literal[3] == 50 && opt_ramp(o, "sway").literal[0] == -1, "ramps");
     CHECK(strcmp(opt_string(o, "out"), "a=b") == 0 && opt_int(o, "threads") == 64, "text");
     CHECK(opt_given(o, "steps") && !opt_given(o, "shift") && opt_given(o, "jitter"), "given");
     CHECK(opt_args(o) == 2 && strcmp(opt_arg(o, 1), "--steps") == 0, "after --");
-    static const char *const want[COUNT] = { "sdi", "-15", NULL, "7", "-2147483648", "18446744073709551615", "false", "a=b", "64", "true" };
+    static const char *const want[COUNT] = { "sdi", "-15", NULL, "7", "-2147483648", "18446744073709551615", "false", "0,1,0.2,50", "-1", "a=b", "64", "true" };
     for (int i = 0; i < COUNT; i++) {
         const char *got = opt_text(o, i);
         CHECK((got == NULL) == (want[i] == NULL) && (got == NULL || strcmp(got, want[i]) == 0), "%s: %s", table[i].name, got);
@@ -108,6 +112,11 @@ static void messages(void)
         { "a|--shift|.", "--shift: found '.', expected a number in the range of " REAL_NAME },
         { "a|--shift|1e", "--shift: found '1e', expected a number in the range of " REAL_NAME },
         { "a|--shift|0x1p3", "--shift: found '0x1p3', expected a number in the range of " REAL_NAME },
+        { "a|--smooth|0.1,", "--smooth: found '0.1,', expected a number from 0 to 10, or STEP,FROM,TO,STEP with steps that ascend" },
+        { "a|--smooth|-0.1", "--smooth: found '-0.1', expected a number from 0 to 10, or STEP,FROM,TO,STEP with steps that ascend" },
+        { "a|--smooth|0,1,11,9", "--smooth: found '0,1,11,9', expected a number from 0 to 10, or STEP,FROM,TO,STEP with steps that ascend" },
+        { "a|--smooth|9,1,0,9", "--smooth: found '9,1,0,9', expected a number from 0 to 10, or STEP,FROM,TO,STEP with steps that ascend" },
+        { "a|--sway|x", "--sway: found 'x', expected a number, or STEP,FROM,TO,STEP with steps that ascend" },
         { "a|--estimator|sdss", "--estimator: found 'sdss', expected sds, csd or sdi; did you mean 'sds'?" },
         { "a|--estimator|dreams", "--estimator: found 'dreams', expected sds, csd or sdi" },
         { "a|--jitter=yes", "--jitter: found 'yes', expected true or false" },
@@ -147,7 +156,7 @@ static void stored_settings(void)
 {
     Options *from, *to;
     Err err;
-    CHECK_OK(parse(&from, "a|--estimator=csd|--guidance=0.1|--seed=9|--steps=20|--jitter=false|--out=x", &err), &err);
+    CHECK_OK(parse(&from, "a|--estimator=csd|--guidance=0.1|--seed=9|--steps=20|--jitter=false|--smooth=0,1,2,30|--out=x", &err), &err);
     CHECK_OK(parse(&to, "a|--steps=30|--out=y", &err), &err);
     for (int i = 0; i < COUNT; i++)
         if (opt_text(from, i) != NULL) CHECK_OK(opt_load(to, table[i].name, opt_text(from, i), "run.json", &err), &err);
@@ -157,6 +166,7 @@ static void stored_settings(void)
         CHECK(want == NULL ? b == NULL : b != NULL && strcmp(b, want) == 0, "%s: %s for %s", table[i].name, b, want);
     }
     CHECK(opt_choice(to, "estimator") == 1 && opt_double(to, "guidance") == 0.1 && opt_uint64(to, "seed") == 9, "values");
+    CHECK(opt_ramp(to, "smooth").count == 4 && opt_ramp(to, "smooth").literal[2] == 2, "ramps");
     CHECK(opt_flag(to, "jitter") == 0 && opt_given(to, "steps") && !opt_given(to, "seed"), "given");
     static const char *const bad[][3] = {
         { "stepz", "1", "run.json: setting 'stepz': no such option of distill" },
@@ -197,6 +207,7 @@ static void help_text(void)
         "\n\nUsage: sdref distill PROMPT [options]\nText to 3D.\n\nEstimator:\n",
         "\n  --estimator NAME        how the prior pulls; sds, csd or sdi [sds]\n",
         "\n  --guidance S            scale of classifier-free guidance; -1000 to 1000\n                          [7.5]\n",
+        "\n  --smooth W              a weight; 0 to 10 [0.10]\n  --sway RAMP             any weight [0]\n",
         "\n  --out FOLDER            where the run goes\n",
         "\n  --a-name-too-long-for-its-column\n                          quiet\n",
         "\n  -h, --help              this text\n",

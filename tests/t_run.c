@@ -160,6 +160,15 @@ static void refusals(void)
         { "a cat", "--prior PRIOR --depth-net tests/golden/phi", { "--depth-net", "--estimator sds", "ssd" } },
         { "a cat", "--prior PRIOR --estimator ssd --mu leave-one-out --views 1", { "--mu", "leave-one-out", "--views 1", "--views 2 or more" } },
         { "a cat", "--prior PRIOR --estimator ssd --mu leave-two-out", { "--mu", "'leave-two-out'", "number, fit or leave-one-out" } },
+        { "a cat", "--prior PRIOR --sparsity 0,1", { "--sparsity", "'0,1'", "STEP,FROM,TO,STEP" } },
+        { "a cat", "--prior PRIOR --sparsity -1", { "--sparsity", "'-1'", "0 to 1000000" } },
+        { "a cat", "--prior PRIOR --opaqueness 10,0,1,9", { "--opaqueness", "steps that ascend" } },
+        { "a cat", "--prior PRIOR --z-variance 5,0,50 --field image", { "--z-variance: found 0,5,0,50", "--field image", "no geometry", "--field voxel" } },
+        { "a cat", "--prior PRIOR --tv 1 --field image", { "--tv: found 1", "--field image", "expected --field voxel" } },
+        { "a cat", "--prior PRIOR --orientation 0.1", { "--orientation: found 0.1", "expected 0", "normals" } },
+        { "a cat", "--prior PRIOR --normal-smooth 0,0,1,9", { "--normal-smooth: found 0,0,1,9", "normals" } },
+        { "a cat", "--prior PRIOR --convexity 0.1 --convexity-form released", { "--convexity: found 0.1", "normals" } },
+        { "a cat", "--prior PRIOR --convexity-form released", { "--convexity-form", "without --convexity" } },
     };
     char folder[FOLDER_PATH];
     folder_pixels(folder);
@@ -322,6 +331,7 @@ static void runs_give_the_same_bytes(void)
         { "a cat", "--prior PRIOR " VOXELS, 0, { "a cat, 3 steps", "none: the prompt is of no scene", "turntable.gif", "!posterior" } },
         { "a cat", "--prior PRIOR --perp-neg threestudio --overhead-threshold 20 " VOXELS, 0, { "a cat, 3 steps", "turntable.gif" } },
         { "a red mug", "--prior PRIOR --condition view-lr " VOXELS, 1, { "over 8 held-out views", "dB over the object's", "scenes' posterior says", "of 8 views" } },
+        { "a cat", "--prior PRIOR --sparsity 3,0,2 --opaqueness 0,1,2,3 --z-variance 2 --tv 5 " VOXELS, 0, { "a cat, 3 steps" } },
         { "a cat", "--prior PRIOR --field image", 0, { "none: the prompt is of no scene", "!turntable", "!posterior" } },
         { "a cat", "--prior PRIOR --estimator dsd --reference " PNG "good_rgba_16x16 --reference-view 30,15 " VOXELS, 0, { "PSNR to the reference" } },
         { "a red mug", "--cameras 4 --resolution 8 --field image --reference " PNG "good_rgba_16x16", 0, { "PSNR to the reference" } },
@@ -339,6 +349,44 @@ static void runs_give_the_same_bytes(void)
     char folder[FOLDER_PATH];
     folder_pixels(folder);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) one_kind(&kinds[i], folder);
+    folder_end(folder);
+}
+
+/* A column for each regulariser that the run has, empty where its weight is 0; run.json has weights as they are written. A log of other columns is
+ * another run's. */
+static void regularisers_are_logged(void)
+{
+    char folder[FOLDER_PATH], base[] = "/tmp/sdref-run-XXXXXX", run[64], path[FOLDER_ROOM], out[OUTPUT];
+    void *text = NULL;
+    size_t n = 0;
+    Err err = { 0 };
+    CHECK(mkdtemp(base) != NULL, "no temporary folder");
+    snprintf(run, sizeof run, "%s/run", base);
+    folder_pixels(folder);
+    CHECK(command(out, cmd_distill, "a cat", "--prior PRIOR --z-variance 2.50 --sparsity 3,0,2 --steps 3 --quiet --out OUT " VOXELS, folder, run) == EXIT_FINE,
+          "%s", out);
+    folder_path(path, run, "log.csv");
+    CHECK_OK(file_read(&text, &n, path, 1 << 20, &err), &err);
+    long step, calls[3];
+    double sparsity[2], z[3];
+    const char *row = text;
+    CHECK(strncmp(row, "step,t,grad_rms,psnr,psnr_object,calls,sparsity,z_variance\n", 59) == 0, "%s", row);
+    for (int k = 0; k < 3; k++) {
+        row = strchr(row, '\n') + 1;
+        const int found = k < 2 ? sscanf(row, "%ld,%*d,%*f,,,%ld,%lf,%lf\n", &step, &calls[k], &sparsity[k], &z[k])
+                                : 1 + sscanf(row, "%ld,%*d,%*f,,,%ld,,%lf\n", &step, &calls[k], &z[k]);
+        CHECK(found == 4 && step == k && z[k] > 0, "row %d: %s", k, row);
+    }
+    CHECK(sparsity[0] > 0.1 && sparsity[0] < 1.1 && sparsity[1] > 0.1 && sparsity[1] < 1.1, "%g %g", sparsity[0], sparsity[1]);
+    mem_free(text);
+    folder_path(path, run, "run.json");
+    CHECK_OK(file_read(&text, &n, path, 1 << 20, &err), &err);
+    CHECK(strstr(text, "\"sparsity\": \"0,3,0,2\"") != NULL && strstr(text, "\"z-variance\": \"2.5\"") != NULL, "%s", (char *)text);
+    mem_free(text);
+    folder_edit(run, "log.csv", "z_variance", "z_variants");
+    CHECK(command(out, cmd_distill, NULL, "--resume --quiet --out OUT", folder, run) == EXIT_TROUBLE, "%s", out);
+    check_says(out, (const char *const[]){ "log.csv", "heading", NULL }, "another heading");
+    folder_remove(base);
     folder_end(folder);
 }
 
@@ -440,6 +488,7 @@ int main(void)
     TEST(thresholds_reach_the_prior);
     TEST(refusals);
     TEST(runs_give_the_same_bytes);
+    TEST(regularisers_are_logged);
     TEST(another_model_is_not_resumed);
     TEST(another_picture_is_not_resumed);
     TEST(another_network_of_phi_is_not_resumed);
