@@ -5,10 +5,10 @@
  *      (seed, j, k), none consumed
  *   2. x0 = 2 g(theta, c) - 1, on the tape
  *   3. gradient of the estimator at x0, not on the tape, divided by K
- *   4. pulled back, together with the cotangents that regularisers add to the view's other maps (regularise_step.h): one view after the other is added
- *      to the one gradient, each in the order of render_pull (mvsdi.c). One view's tape
- *      at a time. With consensus 3 is not divided, each view has a gradient of its own, and they are added with weights. At last that of a
- *      reference picture, rendered like a view K, and the grid's total variation
+ *   4. pulled back, together with the cotangents that regularisers add to the view's other maps (regularise_step.h): one view after the other is
+ *      added to the one gradient, each in the order of render_pull (mvsdi.c). One view's tape at a time. With consensus 3 is not divided, each view
+ *      has a gradient of its own, and they are added with weights. At last that of a reference picture, rendered like a view K, and that of the
+ *      grid's total variation
  *   5. Adam with a learning rate that falls geometrically from lr to lr_end
  * With dsd_star, for an image of one view, 3 is one step of its ODE, whose state is the run's as theta is.
  * With ssd's leave-one-out a pass over the views comes first that does 1 to 3 and keeps what stein.h says.
@@ -17,7 +17,7 @@
  *   6. the LoRA learns from the K renders
  * All particles start alike: their draws part them with their first steps.
  * With a budget the run ends with the first step that reaches it, and k / N in all schedules is the share of the budget that is spent; with
- * truncated_anneal t goes by k / N still, and the budget ends the run before t is at its end.
+ * truncated_anneal t goes by k / N still, and the budget ends the run before t is at its end. Weights of regularisers go by k itself.
  * So a step is a pure function of (theta, Adam's m and v, k): a run that is stopped and resumed gives the same bytes.
  */
 #ifndef SDREF_REF_DISTILL_H

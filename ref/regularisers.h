@@ -1,7 +1,7 @@
 /* regularisers.h -- which regularisers of render/regularise.h a run has, with what weights, and what they need
  *
- * The loss of view j in step k gains  sum_i weight_i(k) y_i(maps of view j),  that of the step  weight_tv(k) y_tv(theta).  A weight is a ramp over
- * steps (sampler/ramp.h). Views are averaged as the estimator's gradients are (distill.h).
+ * The loss of view j in step k gains  sum_i weight_i(k) y_i(maps of view j),  that of the step  weight_tv(k) y_tv(theta).  A weight is a ramp of
+ * sampler/ramp.h over k = 0, 1, .., which counts steps, budget or not. Views are averaged as the estimator's gradients are (distill.h).
  * TRAP: an estimator's gradient here is of a sum over pixels and channels, as DSD's code has it. SDI's code has the mean of 4 x 64 x 64 latents: for the
  * same balance its weights, here and in the papers' column, are to be multiplied by as many values as x0 has (12288 for 64 px).
  */

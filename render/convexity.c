@@ -7,11 +7,11 @@
  * interpolate with align_corners=False: of a large picture 4 pixels a cell count). Normals of the picture, by form:
  *     camera     opacity n/|n| in the camera's axes (x right, y up, z towards it), signed
  *     released   opacity (n/|n| + 1)/2 in the world's axes, and c_h = (l x r)_z, c_v = (d x u)_z
- * Convex is good: on a sphere of radius 1 about the axis of view n = (x, y, z), and each c is the area between two radii, z x' - x z' > 0; a bowl has
- * n = (-x, -y, z) and the same with the other sign; a plane has 0, and so has a view of nothing.
- * DIFFERS: the paper speaks of sines, and its code takes the z of both cross products, of displayed normals in the world's axes, which is about a sine only
- * for c_h of a camera at the horizon; for c_v it is next to nothing. TRAP: nor is z right in the camera's axes: on the sphere (l x r)_z = -y (x' - x), so
- * bowl and sphere alike come out as 0. Hence the components above.
+ * Convex is good: on a sphere of radius 1 about the axis of view n = (x, y, z), and c_h = z x' - x z' > 0 for x' > x; a bowl has n = (-x, -y, z) and
+ * the same with the other sign; a plane has 0, and so has a view of nothing.
+ * DIFFERS: the paper speaks of sines, and its code takes the z of both cross products, of displayed normals in the world's axes. That is about a sine
+ * only for c_h of a camera at the horizon; c_v is next to nothing there. TRAP: nor is z right in the camera's axes: on the sphere (l x r)_z =
+ * -y (x' - x), so that sphere and bowl alike come out as 0. Hence the components above.
  * |n| is taken as at least 1e-6. Order: c row by row, left to right, in tensor/sum.h; gradients c_h and c_v in turn, cells in that order.
  */
 #include "render/regularise.h"
@@ -90,7 +90,8 @@ static void cells_of(real cell[CELLS][CELLS][3], const real *normal, const real 
         }
 }
 
-static void cells_pull(real *d_normal, real *d_opacity, real d_cell[CELLS][CELLS][3], const real *normal, const real *opacity, const Form *f, int h, int w)
+static void cells_pull(real *d_normal, real *d_opacity, real d_cell[CELLS][CELLS][3], const real *normal, const real *opacity, const Form *f,
+                       int h, int w)
 {
     for (int y = 0; y < CELLS; y++)
         for (int x = 0; x < CELLS; x++) {

@@ -102,8 +102,8 @@ static void gradients_add_up(void)
         CHECK_LE(sqrt(off / (size + without)), 50 * (double)REAL_EPS, "%s", cases[k].estimator);
         CHECK(size > 0.01 * without && without > 0, "%s: what is added has size %g, what is there %g", cases[k].estimator, sqrt(size), sqrt(without));
         for (int i = 0; i < REGULARISERS; i++) {
-            CHECK_LE(fabs((double)log.regulariser[i] - (double)y[i]), 4 * (double)REAL_EPS * (double)y[i], "%s is reported as %g", regulariser_info[i].name,
-                     (double)log.regulariser[i]);
+            const double said = (double)log.regulariser[i];
+            CHECK_LE(fabs(said - (double)y[i]), 4 * (double)REAL_EPS * (double)y[i], "%s is reported as %g", regulariser_info[i].name, said);
             CHECK(quiet.regulariser[i] == 0 && (y[i] != 0) == regulariser_used(&c.regularising, (Regulariser)i), "%s", regulariser_info[i].name);
         }
         CHECK(log.grad_rms == quiet.grad_rms && log.t == quiet.t, "the estimator's own");
