@@ -88,7 +88,7 @@ static const Option options[] = {
       "where it was taken from, degrees; of an image field not said", 0, 0, NULL },
     { "A picture to go by", "reference-weight", OPT_REAL, OPT_RESULT, "5000", "W", "of its mean squares", 1e-9, 1e9, NULL },
 
-    { REGULARISERS_GROUP, "orientation", OPT_RAMP, OPT_RESULT, "0", "W", "density that rises along the ray, as seen from behind", 0, 1e6, NULL },
+    { REGULARISERS_GROUP, "orientation", OPT_RAMP, OPT_RESULT, "0", "W", "surfaces seen from behind: normals along the ray, not against it", 0, 1e6, NULL },
     { REGULARISERS_GROUP, "sparsity", OPT_RAMP, OPT_RESULT, "0", "W", "opacity: mean sqrt(opacity^2 + 0.01)", 0, 1e6, NULL },
     { REGULARISERS_GROUP, "opaqueness", OPT_RAMP, OPT_RESULT, "0", "W", "pixels neither empty nor opaque: mean entropy of opacity", 0, 1e6, NULL },
     { REGULARISERS_GROUP, "z-variance", OPT_RAMP, OPT_RESULT, "0", "W", "spread of density along the ray, mean over opaque pixels", 0, 1e6, NULL },
