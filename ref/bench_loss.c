@@ -7,6 +7,7 @@
 #include "ref/bench_prior.h"
 #include "ref/dataset.h"
 #include "ref/progress.h"
+#include "ref/view_camera.h"
 #include "render/scene.h"
 #include "sampler/exact.h"
 #include "tensor/par.h"
@@ -36,11 +37,10 @@ static void layers_of(const void *self, real *base, real *shade, int object, con
 
 static void render_layers(real *out, const DatasetItem *item)
 {
-    const View *v = &item->view;
     SceneLook look;
     Camera camera;
     scene_look(&look, FRESH, item->object, item->look);
-    camera_look_at(&camera, (double)v->elevation, (double)v->azimuth, (double)v->distance, (double)v->fovy, JUDGE_SIDE, JUDGE_SIDE);
+    camera_of_view(&camera, &item->view, JUDGE_SIDE, JUDGE_SIDE);
     scene_render(out, out + PIXELS, NULL, &look, item->object, &camera);
 }
 

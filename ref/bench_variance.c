@@ -1,6 +1,7 @@
 /* bench_variance.c -- the draws of bench_variance.h, and what is added up of them */
 #include "ref/bench_variance.h"
 #include "ref/progress.h"
+#include "ref/view_camera.h"
 #include "tensor/mem.h"
 #include "tensor/sum.h"
 
@@ -61,14 +62,15 @@ static void choose_time(Lab *lab, uint32_t step)
     lab->t = timestep_uniform(lab->d->S->T, c->t_min, c->t_max, rng_uniform_at((RngAt){ c->seed, 0, step, RNG_TIMESTEP }, 0));
 }
 
-/* x0 = 2 g(theta, view) - 1. number: of the view in its block, for the jitter. */
-static void look(Lab *lab, const View *view, uint32_t number, uint32_t step)
+/* x0 = 2 g(theta, view) - 1. number: of the view in its block, for the jitter of camera and samples. */
+static int look(Lab *lab, const View *view, uint32_t number, uint32_t step)
 {
     const Distill *d = lab->d;
     const DistillConfig *c = &d->config;
+    ViewJitter stray;
     lab->view = *view;
-    camera_look_at(&lab->camera, (double)view->elevation, (double)view->azimuth, (double)view->distance, (double)view->fovy, c->resolution,
-                   c->resolution);
+    view_jitter(&stray, view, &c->jitter_scale, lab->config->seed, number, step);
+    if (camera_of_jittered_view(&lab->camera, view, &stray, c->resolution, c->resolution, lab->err) != 0) return -1;
     lab->settings = (RenderSettings){ c->samples, { c->background[0], c->background[1], c->background[2] }, NULL };
     if (c->jitter && c->field != FIELD_IMAGE) {
         rng_uniform(d->jitter, (RngAt){ lab->config->seed, number, step, RNG_JITTER }, lab->pixels * (size_t)c->samples);
@@ -78,6 +80,7 @@ static void look(Lab *lab, const View *view, uint32_t number, uint32_t step)
     render_view(&out, d->renderer, d->field, &lab->camera, &lab->settings);
     for (size_t i = 0; i < lab->pixels; i++)
         for (size_t j = 0; j < 3; j++) lab->x0[j * lab->pixels + i] = r_fma(R(2.0), lab->hwc[3 * i + j], R(-1.0));
+    return 0;
 }
 
 static int check_finite(const real *x, size_t n, const Probe *probe, const Lab *lab)
@@ -171,7 +174,7 @@ static int pass_run(Pass *p, Lab *lab, const Probe *probe, const BenchVariance *
         choose_time(lab, step);
         views_of(view, b->views, lab, step);
         for (int v = 0; v < b->views; v++) {
-            look(lab, &view[v], (uint32_t)v, step);
+            if (look(lab, &view[v], (uint32_t)v, step) != 0) return -1;
             for (int e = 0; e < b->noises; e++)
                 if (one_draw(lab, probe, (uint32_t)(v * b->noises + e), step) != 0) return -1;
         }
@@ -196,8 +199,8 @@ static int rings_run(VarianceRow *row, Lab *lab, const Probe *probe, const Bench
         for (int j = 0; j < RING_VIEWS && status == 0; j++) {
             view = first;
             view.azimuth = wrap_azimuth(first.azimuth + (real)j * (R(360.0) / RING_VIEWS));
-            look(lab, &view, (uint32_t)j, step);
-            status = one_draw(lab, probe, (uint32_t)j, step);
+            status = look(lab, &view, (uint32_t)j, step);
+            if (status == 0) status = one_draw(lab, probe, (uint32_t)j, step);
         }
         if (status == 0) ring_add(&r, lab->theta);
     }
@@ -218,7 +221,7 @@ static int fit_mu(BenchVariance *b, Lab *lab, const DistillConfig *c)
         View view;
         choose_time(lab, step);
         views_of(&view, 1, lab, step);
-        look(lab, &view, 0, step);
+        if (look(lab, &view, 0, step) != 0) return -1;
         if (gradient(lab->image, lab, &probe, (RngAt){ b->config.seed, 0, step, RNG_NOISE }, &heard) != 0) return -1;
         const int bin = stein_bin(lab->t, T);
         lab->mu.sum[0][bin] += heard.fh;

@@ -1,6 +1,7 @@
 /* dataset.c -- what picture i of the stream shows, and what its caption says */
 #include "ref/dataset.h"
 
+#include "ref/view_camera.h"
 #include "render/scene.h"
 #include "tensor/rng.h"
 
@@ -57,9 +58,8 @@ void dataset_item(DatasetItem *item, uint64_t seed, uint64_t i)
 
 static void scene_of(SceneLook *look, Camera *camera, const DatasetItem *item, uint64_t seed, int h, int w)
 {
-    const View *v = &item->view;
     scene_look(look, seed, item->object, item->look);
-    camera_look_at(camera, (double)v->elevation, (double)v->azimuth, (double)v->distance, (double)v->fovy, h, w);
+    camera_of_view(camera, &item->view, h, w);
 }
 
 void dataset_picture(real *x, real *shade, const DatasetItem *item, uint64_t seed, int h, int w)

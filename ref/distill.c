@@ -1,6 +1,7 @@
 /* distill.c -- the loop of distill.h */
 #include "ref/distill.h"
 #include "ref/render_score.h"
+#include "ref/view_camera.h"
 #include "tensor/adam.h"
 #include "tensor/elem.h"
 #include "tensor/rng.h"
@@ -85,6 +86,7 @@ Distill *distill_new(const DistillConfig *config, const Schedule *S, const Denoi
         d->renderer = renderer_new(d->field, config->samples, err);
         d->jitter = mem_new(rays * (size_t)config->samples, sizeof(real), "jitter", err);
         d->view = mem_new((size_t)config->views, sizeof *d->view, "views", err);
+        d->view_jitter = mem_new((size_t)config->views, sizeof *d->view_jitter, "jitter of the views", err);
         if (config->mu == MU_LEAVE_ONE_OUT) keep_views(d);
         regularise_new(&d->regularise, &config->regularising, rays, err);
         if (is_star(d)) d->ode = mem_new((size_t)D->channels * rays, sizeof(real), "state of the ODE", err);
@@ -111,6 +113,7 @@ void distill_free(Distill *d)
     renderer_free(d->renderer);
     mem_free(d->jitter);
     mem_free(d->view);
+    mem_free(d->view_jitter);
     mem_free(d->views);
     mem_free(d->kept);
     mem_free(d->ode);
@@ -243,7 +246,7 @@ static int one_view(Views *views, real *gradient, int j, real over)
     /* 1. addressed draws */
     Camera camera;
     const View *at = &d->view[j];
-    camera_look_at(&camera, (double)at->elevation, (double)at->azimuth, (double)at->distance, (double)at->fovy, side, side);
+    if (camera_of_jittered_view(&camera, at, &d->view_jitter[j], side, side, d->err) != 0) return -1;
     const RenderSettings settings = settings_of(d, j);
 
     /* 2. x0 = 2 g(theta, c) - 1 */
@@ -313,6 +316,7 @@ static int step_of(Distill *d, Particle *p, StepLog *log)
     if (c->field == FIELD_IMAGE)
         for (int j = 0; j < c->views; j++) d->view[j] = image_view(&c->range);
     else view_sample(d->view, c->views, &c->range, c->view_mode, c->seed, (uint32_t)d->step);
+    for (int j = 0; j < c->views; j++) view_jitter(&d->view_jitter[j], &d->view[j], &c->jitter_scale, c->seed, (uint32_t)j, (uint32_t)d->step);
     if (c->mu == MU_LEAVE_ONE_OUT)
         for (int j = 0; j < c->views; j++)
             if (pull_view(&look, d->gradient, j, R(1.0)) != 0) return -1;
@@ -354,7 +358,7 @@ int distill_picture(real *rgb, real *depth, real *opacity, const Distill *d, con
     const size_t pixels = (size_t)h * (size_t)w;
     const DistillConfig *c = &d->config;
     Camera camera;
-    camera_look_at(&camera, (double)view->elevation, (double)view->azimuth, (double)view->distance, (double)view->fovy, h, w);
+    camera_of_view(&camera, view, h, w);
     real *hwc = mem_new(3 * pixels, sizeof(real), "picture", err);
     if (hwc == NULL) return -1;
     const RenderSettings s = { c->samples, { c->background[0], c->background[1], c->background[2] }, NULL };

@@ -1,8 +1,8 @@
 /* distill.h -- the distillation loop: camera -> render -> estimate -> pull back -> Adam
  *
  * One step k of N, views j = 0..K-1:
- *   1. camera c_kj (of an image: always image_view), the estimator's timesteps and noise (draw.h), jitter u_kj: all addressed by
- *      (seed, j, k), none consumed
+ *   1. camera c_kj (of an image: always image_view) with what it strays from its view, the estimator's timesteps and noise (draw.h), jitter u_kj:
+ *      all addressed by (seed, j, k), none consumed. The prior and the LoRA are told the view, not how far the camera strays from it
  *   2. x0 = 2 g(theta, c) - 1, on the tape
  *   3. gradient of the estimator at x0, not on the tape, divided by K
  *   4. pulled back, together with the cotangents that regularisers add to the view's other maps (regularise_step.h): one view after the other is
@@ -29,6 +29,7 @@
 #include "ref/phi_view.h"
 #include "ref/reference.h"
 #include "ref/regularise_step.h"
+#include "ref/shading.h"
 #include "ref/stein.h"
 #include "render/volume.h"
 
@@ -44,6 +45,8 @@ typedef struct DistillConfig {
     int views;                      /* K */
     ViewMode view_mode;
     ViewRange range;
+    JitterScale jitter_scale;       /* of the cameras; of an image 0 */
+    ShadingSchedule shading;
     int consensus;                  /* views are weighted by their agreement (mvsdi.c) */
     long steps;                     /* N */
     long budget;                    /* calls of the prior's network after which the run ends, in place of N steps; 0: none */
@@ -89,6 +92,7 @@ typedef struct Distill {
     Renderer *renderer;
     real *jitter;                   /* (H,W,N) */
     View *view;                     /* (K) */
+    ViewJitter *view_jitter;        /* (K) */
     Tape *tape;
     Err *err;
 } Distill;

@@ -1,6 +1,6 @@
 /* prior.c -- prompts into states, a UNet as a Denoiser, latents into images */
 #include "ref/pipeline.h"
-#include "render/camera.h"
+#include "ref/view_camera.h"
 #include "sampler/step.h"
 #include "tensor/mem.h"
 #include "tensor/sum.h"
@@ -155,7 +155,7 @@ static Tensor *camera_numbers(Tape *t, const View *seen)
     memset(x->v, 0, x->n * sizeof(real));
     if (seen == NULL) return x;
     Camera c;
-    camera_look_at(&c, (double)seen->elevation, (double)seen->azimuth, (double)seen->distance, (double)seen->fovy, 1, 1);
+    camera_of_view(&c, seen, 1, 1);
     memcpy(x->v, c.c2w, sizeof c.c2w);
     x->v[PRIOR_CAMERA - 1] = 1;
     return x;

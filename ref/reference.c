@@ -1,5 +1,6 @@
 /* reference.c -- reading the picture, its loss and the gradient of that */
 #include "ref/reference.h"
+#include "ref/view_camera.h"
 #include "render/png.h"
 #include "tensor/mem.h"
 #include "tensor/sum.h"
@@ -72,9 +73,8 @@ void reference_pull(real *dtheta, real *loss, const Reference *ref, Renderer *r,
     const size_t pixels = (size_t)ref->side * (size_t)ref->side;
     const int masked = ref->has_mask && f->config.kind != FIELD_IMAGE;
     const real rgb_weight = ref->weight / (real)(3 * pixels), mask_weight = ref->weight * (MASK_SHARE / (real)pixels);
-    const View *at = &ref->view;
     Camera c;
-    camera_look_at(&c, (double)at->elevation, (double)at->azimuth, (double)at->distance, (double)at->fovy, ref->side, ref->side);
+    camera_of_view(&c, &ref->view, ref->side, ref->side);
     render_view(&(RenderOut){ .rgb = ref->rgb, .opacity = ref->opacity }, r, f, &c, s);
     for (size_t i = 0; i < 3 * pixels; i++) ref->rgb[i] -= ref->target[i];
     for (size_t i = 0; i < pixels; i++) ref->opacity[i] -= ref->mask[i];

@@ -120,6 +120,13 @@ static const Option options[] = {
     { "The cameras", "distance-max", OPT_REAL, OPT_RESULT, "2.5", NULL, "from the centre", 0.1, 100, NULL },
     { "The cameras", "fovy-min", OPT_REAL, OPT_RESULT, "40", NULL, "degrees", 1, 170, NULL },
     { "The cameras", "fovy-max", OPT_REAL, OPT_RESULT, "40", NULL, "degrees", 1, 170, NULL },
+    { "The cameras", "camera-jitter", OPT_REAL, OPT_RESULT, "0", "A", "a camera stands up to A along each axis from its place", 0, 10, NULL },
+    { "The cameras", "target-jitter", OPT_REAL, OPT_RESULT, "0", "S", "and looks at a point off the centre: normal, S along each axis", 0, 10, NULL },
+    { "The cameras", "up-jitter", OPT_REAL, OPT_RESULT, "0", "S", "and is tilted: normal, S along each axis, is added to up, of length 1", 0, 1, NULL },
+
+    { SHADING_GROUP, "albedo-share", OPT_REAL, OPT_RESULT, "1", NULL, "share of the run that shows albedo alone, before any light", 0, 1, NULL },
+    { SHADING_GROUP, "diffuse-prob", OPT_REAL, OPT_RESULT, "0.75", NULL, "after it, how often a step is shaded by a point light", 0, 1, NULL },
+    { SHADING_GROUP, "textureless-prob", OPT_REAL, OPT_RESULT, "0.5", NULL, "how often a shaded step is white", 0, 1, NULL },
 
     { "The run", "steps", OPT_INT, OPT_RESULT, "400", "N", "optimisation steps", 1, 10000000, NULL },
     { "The run", "budget", OPT_INT, OPT_RESULT, "0", "CALLS",
@@ -163,6 +170,19 @@ static int views_check(const DistillConfig *c, Err *err)
     return 0;
 }
 
+/* The exact prior has the picture of a view, not of a camera that strays from it. */
+static int jitter_check(const DistillConfig *c, const Options *o, Err *err)
+{
+    static const char *const names[] = { "camera-jitter", "target-jitter", "up-jitter" };
+    const real scale[] = { c->jitter_scale.position, c->jitter_scale.target, c->jitter_scale.up };
+    if (opt_choice(o, "condition") != CONDITION_POSED) return 0;
+    for (int i = 0; i < 3; i++)
+        if (scale[i] > 0)
+            return err_set(err, "--%s: found %g with --condition posed, expected 0, or another condition: posed is the picture at exactly the camera's view",
+                           names[i], (double)scale[i]);
+    return 0;
+}
+
 static int config_read(DistillConfig *c, const Options *o, Err *err)
 {
     *c = (DistillConfig){
@@ -181,6 +201,8 @@ static int config_read(DistillConfig *c, const Options *o, Err *err)
             .distance_min = opt_real(o, "distance-min"), .distance_max = opt_real(o, "distance-max"),
             .fovy_min = opt_real(o, "fovy-min"), .fovy_max = opt_real(o, "fovy-max"),
         },
+        .jitter_scale = { opt_real(o, "camera-jitter"), opt_real(o, "target-jitter"), opt_real(o, "up-jitter") },
+        .shading = { opt_double(o, "albedo-share"), opt_double(o, "diffuse-prob"), opt_double(o, "textureless-prob") },
         .consensus = opt_flag(o, "consensus"),
         .steps = opt_int(o, "steps"), .budget = opt_int(o, "budget"),
         .truncated_anneal = opt_flag(o, "truncated-anneal"),
@@ -190,7 +212,8 @@ static int config_read(DistillConfig *c, const Options *o, Err *err)
         .lr_end = opt_real(o, "lr-end"),
     };
     world_background(c->background);
-    if (view_range_check(&c->range, err) != 0 || views_check(c, err) != 0) return -1;
+    if (c->field == FIELD_IMAGE) c->jitter_scale = (JitterScale){ 0 };
+    if (view_range_check(&c->range, err) != 0 || views_check(c, err) != 0 || jitter_check(c, o, err) != 0) return -1;
     if (run_regularise_config(c, o, err) != 0) return -1;
     return run_estimator_config(c, o, err);
 }

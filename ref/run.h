@@ -25,6 +25,7 @@
 #define PRIOR_DEFAULT "exact"                                           /* of --prior: exact, or a folder */
 #define EXACT_GROUP "The exact prior"                                   /* heading of the options that no other prior knows */
 
+#define SHADING_GROUP "The light"                                       /* heading of the options of ref/shading.h */
 #define OWN_GROUP "The estimator's own"                                 /* of the options that not every estimator reads */
 
 typedef struct Run {

@@ -1,12 +1,8 @@
 /* world.c -- glue between render/scene.h and sampler/exact.h */
 #include "ref/world.h"
+#include "ref/view_camera.h"
 #include "render/scene.h"
 #include "tensor/mem.h"
-
-static void scene_camera(Camera *c, const View *view, int h, int w)
-{
-    camera_look_at(c, (double)view->elevation, (double)view->azimuth, (double)view->distance, (double)view->fovy, h, w);
-}
 
 static void layers(const void *self, real *base, real *shade, int object, const View *view, int m)
 {
@@ -14,7 +10,7 @@ static void layers(const void *self, real *base, real *shade, int object, const 
     SceneLook look;
     Camera camera;
     scene_look(&look, world->seed, object, m);
-    scene_camera(&camera, view, world->h, world->w);
+    camera_of_view(&camera, view, world->h, world->w);
     scene_render(base, shade, NULL, &look, object, &camera);
 }
 
@@ -43,7 +39,7 @@ int world_truth(real *rgb, real *mask, int object, int colour, const View *view,
     Camera camera;
     real c[3];
     scene_look(&look, 0, object, 0);
-    scene_camera(&camera, view, h, w);
+    camera_of_view(&camera, view, h, w);
     scene_colour_rgb(c, colour);
     scene_render(rgb, shade, mask, &look, object, &camera);
     scene_paint(rgb, rgb, shade, c, h, w);

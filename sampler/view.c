@@ -7,7 +7,9 @@
 
 #include <stdio.h>
 
-enum { DRAW_AZIMUTH, DRAW_LAW, DRAW_ELEVATION, DRAW_DISTANCE, DRAW_FOVY };    /* part of the numerics */
+/* Part of the numerics. TRAP: a normal draw takes two of its block's four words, so normals begin at a multiple of four. */
+enum { DRAW_AZIMUTH, DRAW_LAW, DRAW_ELEVATION, DRAW_DISTANCE, DRAW_FOVY, DRAW_OFFSET, DRAW_TARGET = 8, DRAW_UP = 12, DRAW_LIGHT = 16,
+       DRAW_LIGHT_DISTANCE = 20 };
 
 int view_mode_parse(ViewMode *out, const char *name, Err *err)
 {
@@ -116,6 +118,34 @@ void view_sample(View *views, int K, const ViewRange *r, ViewMode mode, uint64_t
         v->elevation = elevation_of(place->elevation, from, at, r);
         if (mode == VIEWS_ANTIPODAL && k > 0 && k == K - 1 && from == v) v->elevation = views[0].elevation;
     }
+}
+
+void view_position(double p[3], const View *v)
+{
+    const double rad = D_PI / 180.0, el = (double)v->elevation * rad, az = (double)v->azimuth * rad, ce = d_cos(el), distance = (double)v->distance;
+    p[0] = distance * (ce * d_cos(az));
+    p[1] = distance * (ce * d_sin(az));
+    p[2] = distance * d_sin(el);
+}
+
+/* scale (2u - 1), and scale times a normal */
+static real even(RngAt at, int draw, int i, real scale) { return (real)((double)scale * (2.0 * rng_uniform_at(at, (uint32_t)(draw + i)) - 1.0)); }
+static real normal(RngAt at, int draw, int i, real scale) { return (real)((double)scale * rng_normal_at(at, (uint32_t)(draw + i))); }
+
+void view_jitter(ViewJitter *jitter, const View *view, const JitterScale *scale, uint64_t seed, uint32_t k, uint32_t step)
+{
+    const RngAt at = { seed, k, step, RNG_CAMERA };
+    double towards[3], square = 0;
+    view_position(towards, view);
+    for (int i = 0; i < 3; i++) {
+        jitter->offset[i] = even(at, DRAW_OFFSET, i, scale->position);
+        jitter->target[i] = normal(at, DRAW_TARGET, i, scale->target);
+        jitter->up[i] = normal(at, DRAW_UP, i, scale->up);
+        towards[i] += (double)jitter->offset[i] + rng_normal_at(at, (uint32_t)(DRAW_LIGHT + i));
+        square = fma(towards[i], towards[i], square);
+    }
+    const double distance = 0.8 + (1.5 - 0.8) * rng_uniform_at(at, DRAW_LIGHT_DISTANCE);
+    for (int i = 0; i < 3; i++) jitter->light[i] = (real)(distance * (towards[i] / sqrt(square)));
 }
 
 ViewThresholds view_thresholds_default(void)

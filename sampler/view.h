@@ -47,6 +47,25 @@ int view_group(ViewMode mode);
  * Computed in binary64, rounded to `real` once. */
 void view_sample(View *views, int K, const ViewRange *range, ViewMode mode, uint64_t seed, uint32_t step);
 
+/* Where the camera of a view stands, in binary64: distance (cos el cos az, cos el sin az, sin el). */
+void view_position(double p[3], const View *view);
+
+/* How far cameras stray from their views: half the side of a cube, standard deviations. All at least 0; all 0: not at all. */
+typedef struct JitterScale { real position, target, up; } JitterScale;
+
+/* What a view has besides its four numbers. The camera stands at view_position + offset, looks at `target`, upright along (0, 0, 1) + up. */
+typedef struct ViewJitter {
+    real offset[3], target[3], up[3];
+    real light[3];                     /* where the point light is */
+} ViewJitter;
+
+/* Of view number k of a step: a pure function of (seed, k, step), the view and the scale. Draws are view_sample's stream and address, indices
+ * 5-7 offset, uniform on [-position, position]^3;   8-10 target, normal, times `target`;   12-14 up, normal, times `up`;
+ * 16-18, 20 light: (p + n)/|p + n| times a distance uniform on [0.8, 1.5], p the position with its offset, n normal.
+ * These are the "dreamfusion" cameras and lights of threestudio (threestudio/data/uncond.py); its perturbs are 0.1, 0.2, 0.02.
+ * Computed in binary64, rounded to `real` once; scale 0 gives zeros. */
+void view_jitter(ViewJitter *jitter, const View *view, const JitterScale *scale, uint64_t seed, uint32_t k, uint32_t step);
+
 /* azimuth + 360 k in [-180,180), without rounding outside [-180,180) already; |azimuth| up to 1e6. NaN stays NaN. */
 real wrap_azimuth(real azimuth);
 

@@ -1,6 +1,7 @@
 /* t_dataset.c -- the training pictures: captions read by a parser of this file, shares and angles against closed forms, pixels
  * against a picture made step by step */
 #include "ref/dataset.h"
+#include "ref/view_camera.h"
 #include "render/scene.h"
 #include "tensor/par.h"
 #include "tensor/rng.h"
@@ -310,7 +311,6 @@ static void pictures_are_the_scene(void)
     static real x[3 * N], other[3 * N], shade[N], P[3 * N], Q[N], mask[N];
     for (int i = 0; i < 60; i++) {
         const DatasetItem *t = &items[i];
-        const View *v = &t->view;
         const uint64_t look_seed = seed_of_items;
         SceneLook look;
         Camera camera;
@@ -318,7 +318,7 @@ static void pictures_are_the_scene(void)
         int wrong = 0, outside = 0, ground = 0, covered = 0, differ = 0;
         scene_look(&look, look_seed, t->object, t->look);
         scene_colour_rgb(colour, t->colour);
-        camera_look_at(&camera, (double)v->elevation, (double)v->azimuth, (double)v->distance, (double)v->fovy, H, W);
+        camera_of_view(&camera, &t->view, H, W);
         scene_render(P, Q, mask, &look, t->object, &camera);
         dataset_picture(x, shade, t, seed_of_items, H, W);
         for (int k = 0; k < 3 * N; k++) {

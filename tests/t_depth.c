@@ -3,6 +3,7 @@
  */
 #include "ref/bench_depth.h"
 #include "ref/train_depth.h"
+#include "ref/view_camera.h"
 #include "render/scene.h"
 #include "tensor/par.h"
 #include "tests/gradcheck.h"
@@ -54,7 +55,7 @@ static void truth_fits_the_picture(void)
         }
         CHECK(outside > 500 && whole > 100 && wrong == 0 && bent == 0, "picture %d: %d outside, %d whole, %d wrong, %d look away", (int)i, outside, whole,
               wrong, bent);
-        camera_look_at(&camera, (double)item.view.elevation, (double)item.view.azimuth, (double)item.view.distance, (double)item.view.fovy, SIDE, SIDE);
+        camera_of_view(&camera, &item.view, SIDE, SIDE);
         const real at[3] = { camera.c2w[0][3], camera.c2w[1][3], camera.c2w[2][3] };
         const real free = scene_sdf(NULL, &look, item.object, at) / SCENE_SLACK;
         CHECK(most <= R(0.5) * (item.view.distance + 1 - free) && most > R(0.5), "picture %d: nearness up to %g, a ball of %g about the camera is empty",
@@ -77,7 +78,7 @@ static void truth_is_a_distance(void)
         dataset_item(&item, 6, i);
         depth_truth(y, mask, &item, 6, SIDE, SIDE);
         scene_look(&look, 6, item.object, item.look);
-        camera_look_at(&camera, (double)item.view.elevation, (double)item.view.azimuth, (double)item.view.distance, (double)item.view.fovy, SIDE, SIDE);
+        camera_of_view(&camera, &item.view, SIDE, SIDE);
         camera_ray(d, &camera, 32, 32);
         for (int step = 0; step < 400 && t < 4; step++) {
             real p[3];

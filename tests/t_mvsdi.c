@@ -1,5 +1,6 @@
 /* t_mvsdi.c -- many views in one step: against single views one by one, gradients made by hand, and what the released runs do with t */
 #include "ref/distill.h"
+#include "ref/view_camera.h"
 #include "tensor/mem.h"
 #include "tests/harness.h"
 
@@ -61,7 +62,7 @@ static void single(real *gradient, Setup *s, int j, real over)
     real grad[N], x0[N], noise[N], jitter[PIXELS * 8], rgb[N], cotangent[N];
     if (c->field == FIELD_IMAGE) view[j] = image_view(&c->range);
     else view_sample(view, c->views, &c->range, c->view_mode, c->seed, (uint32_t)d->step);
-    camera_look_at(&camera, (double)view[j].elevation, (double)view[j].azimuth, (double)view[j].distance, (double)view[j].fovy, SIDE, SIDE);
+    camera_of_view(&camera, &view[j], SIDE, SIDE);
     rng_uniform(jitter, (RngAt){ c->seed, (uint32_t)j, (uint32_t)d->step, RNG_JITTER }, (size_t)PIXELS * (size_t)c->samples);
     const RenderSettings settings = { c->samples, { c->background[0], c->background[1], c->background[2] }, c->field == FIELD_IMAGE ? NULL : jitter };
     render_view(&(RenderOut){ .rgb = rgb }, d->renderer, d->field, &camera, &settings);

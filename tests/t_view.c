@@ -278,6 +278,144 @@ static void view_distribution(void)
     }
 }
 
+/* ---- jitter and light ---- */
+
+static const JitterScale as_threestudio = { R(0.1), R(0.2), R(0.02) };
+
+/* Every number from its own address, by the formulas of view.h. */
+static void jitter_is_addressed(void)
+{
+    static const JitterScale none = { 0 };
+    for (uint32_t step = 0; step < 200; step++)
+        for (uint32_t k = 0; k < 3; k++) {
+            const RngAt at = { 7, k, step, RNG_CAMERA };
+            View v[3], again[3];
+            ViewJitter j, still;
+            double p[3], direction[3], n = 0;
+            view_sample(v, 3, &sdi_range, VIEWS_INDEPENDENT, 7, step);
+            view_jitter(&j, &v[k], &as_threestudio, 7, k, step);
+            view_jitter(&still, &v[k], &none, 7, k, step);
+            view_sample(again, 3, &sdi_range, VIEWS_INDEPENDENT, 7, step);
+            CHECK(same_view(&v[k], &again[k]), "the view changed");
+            stands(p, &v[k]);
+            for (uint32_t i = 0; i < 3; i++) {
+                const double a = (double)R(0.1), s = (double)R(0.2), tilt = (double)R(0.02);
+                CHECK(j.offset[i] == (real)(a * (2 * rng_uniform_at(at, 5 + i) - 1)), "offset %u of view %u", i, k);
+                CHECK(j.target[i] == (real)(s * rng_normal_at(at, 8 + i)), "target %u of view %u", i, k);
+                CHECK(j.up[i] == (real)(tilt * rng_normal_at(at, 12 + i)), "up %u of view %u", i, k);
+                CHECK(still.offset[i] == 0 && still.target[i] == 0 && still.up[i] == 0, "scale 0");
+                direction[i] = p[i] * (double)v[k].distance + (double)j.offset[i] + rng_normal_at(at, 16 + i);
+                n += direction[i] * direction[i];
+            }
+            const double distance = 0.8 + 0.7 * rng_uniform_at(at, 20);
+            for (int i = 0; i < 3; i++)
+                CHECK_LE(fabs((double)j.light[i] - distance * direction[i] / sqrt(n)), 2 * (double)REAL_EPS + 1e-14, "light %d of view %u", i, k);
+        }
+}
+
+enum { JITTERS = 20000, NUMBERS = 14 };
+/* A view's numbers and its jitter's, centred and at most some units large. */
+static void numbers_of(double x[NUMBERS], uint32_t step)
+{
+    View v;
+    ViewJitter j;
+    double square = 0;
+    view_sample(&v, 1, &sdi_range, VIEWS_INDEPENDENT, 5, step);
+    view_jitter(&j, &v, &as_threestudio, 5, 0, step);
+    for (int i = 0; i < 3; i++) {
+        x[i] = (double)j.offset[i] / 0.1;
+        x[3 + i] = (double)j.target[i] / 0.2;
+        x[6 + i] = (double)j.up[i] / 0.02;
+        square += (double)j.light[i] * (double)j.light[i];
+    }
+    x[9] = (sqrt(square) - 1.15) / 0.35;
+    x[10] = (double)v.azimuth / 180;
+    x[11] = ((double)v.elevation - 17.5) / 27.5;
+    x[12] = ((double)v.distance - 1.75) / 0.25;
+    x[13] = ((double)v.fovy - 55) / 15;
+}
+
+/* Offsets and the light's distance are uniform on [-1,1] in those units: means 0 and 1/3 of x and x^2, variances 1/3 and 4/45; target and up are
+ * normal: means 0, 1, 3 of x, x^2, x^4, variances 1, 2, 96. Means of N draws: 5 sigma. */
+static void jitter_distribution(void)
+{
+    static double sum[NUMBERS], square[NUMBERS], fourth[NUMBERS];
+    for (uint32_t step = 0; step < JITTERS; step++) {
+        double x[NUMBERS];
+        numbers_of(x, step);
+        for (int i = 0; i < NUMBERS; i++) {
+            sum[i] += x[i] / JITTERS;
+            square[i] += x[i] * x[i] / JITTERS;
+            fourth[i] += x[i] * x[i] * x[i] * x[i] / JITTERS;
+            if (i < 3 || i > 8) CHECK_LE(fabs(x[i]), 1 + 8 * (double)REAL_EPS, "number %d is out of its range", i);
+        }
+    }
+    const double sigmas = 5 / sqrt(JITTERS);
+    for (int i = 0; i < 10; i++) {
+        const int uniform = i < 3 || i == 9;
+        CHECK_LE(fabs(sum[i]), sigmas * sqrt(uniform ? 1 / 3.0 : 1), "mean of number %d", i);
+        CHECK_LE(fabs(square[i] - (uniform ? 1 / 3.0 : 1)), sigmas * sqrt(uniform ? 4 / 45.0 : 2), "mean square of number %d", i);
+        if (!uniform) CHECK_LE(fabs(fourth[i] - 3), sigmas * sqrt(96), "fourth moment of number %d", i);
+    }
+}
+
+/* No two draws share a word: neither the numbers nor their squares are correlated, neither of a view nor of two steps. The
+ * correlation of N independent draws is off 0 by 1/sqrt(N) at one sigma; 5 sigma. */
+static void jitter_is_independent(void)
+{
+    static double x[2 * NUMBERS][JITTERS];
+    for (uint32_t step = 0; step < JITTERS; step++) {
+        double at[NUMBERS];
+        numbers_of(at, step);
+        for (int i = 0; i < NUMBERS; i++) {
+            x[i][step] = at[i];
+            x[NUMBERS + i][step] = at[i] * at[i];
+        }
+    }
+    for (int i = 0; i < 2 * NUMBERS; i++) {
+        double mean = 0, square = 0;
+        for (int n = 0; n < JITTERS; n++) mean += x[i][n] / JITTERS;
+        for (int n = 0; n < JITTERS; n++) square += (x[i][n] - mean) * (x[i][n] - mean) / JITTERS;
+        for (int n = 0; n < JITTERS; n++) x[i][n] = (x[i][n] - mean) / sqrt(square);
+    }
+    for (int i = 0; i < 2 * NUMBERS; i++)
+        for (int j = 0; j <= i; j++) {
+            double same = 0, next = 0;
+            for (int n = 0; n < JITTERS; n++) same += x[i][n] * x[j][n] / JITTERS;
+            for (int n = 1; n < JITTERS; n++) next += x[i][n] * x[j][n - 1] / JITTERS;
+            if (i % NUMBERS != j % NUMBERS) CHECK_LE(fabs(same), 5 / sqrt(JITTERS), "features %d and %d", i, j);
+            CHECK_LE(fabs(next), 5 / sqrt(JITTERS), "features %d and %d of two steps", i, j);
+        }
+}
+
+/* Light in the direction of p + n, |p| = r, n normal: the cosine to p has mean d/dr E|p + n| = (1 - 1/r^2) erf(r/sqrt 2) + sqrt(2/pi) e^(-r^2/2)/r,
+ * a variance of at most (1 - m)(1 + m), and is negative with probability erfc(r/sqrt 2)/2; across p the mean is 0. 5 sigma. */
+static void light_distribution(void)
+{
+    static const JitterScale none = { 0 };
+    static const double r[] = { 0.7, 1.5, 2.5 };
+    for (int i = 0; i < 3; i++) {
+        const View v = { R(25.0), R(-70.0), (real)r[i], R(40.0) };
+        const double m = (1 - 1 / (r[i] * r[i])) * erf(r[i] / sqrt(2)) + sqrt(2 / D_PI) * exp(-r[i] * r[i] / 2) / r[i];
+        const double behind = erfc(r[i] / sqrt(2)) / 2, sigmas = 5 / sqrt(JITTERS);
+        double p[3], along = 0, across[3] = { 0 }, share = 0;
+        stands(p, &v);
+        for (uint32_t step = 0; step < JITTERS; step++) {
+            ViewJitter j;
+            view_jitter(&j, &v, &none, 3, 1, step);
+            double size = 0, cosine = 0;
+            for (int k = 0; k < 3; k++) size += (double)j.light[k] * (double)j.light[k];
+            for (int k = 0; k < 3; k++) cosine += (double)j.light[k] * p[k] / sqrt(size);
+            for (int k = 0; k < 3; k++) across[k] += ((double)j.light[k] / sqrt(size) - cosine * p[k]) / JITTERS;
+            along += cosine / JITTERS;
+            share += (cosine < 0) / (double)JITTERS;
+        }
+        CHECK_LE(fabs(along - m), sigmas * sqrt((1 - m) * (1 + m)), "r %g: mean cosine %g, expected %g", r[i], along, m);
+        CHECK_LE(fabs(share - behind), sigmas * sqrt(behind * (1 - behind)), "r %g: behind %g, expected %g", r[i], share, behind);
+        for (int k = 0; k < 3; k++) CHECK_LE(fabs(across[k]), sigmas * sqrt(1 - m * m), "r %g: across", r[i]);
+    }
+}
+
 static void view_prompts(void)
 {
     static const char *const suffix[] = { ", front view", ", side view", ", back view", ", overhead view",
@@ -328,6 +466,10 @@ int main(void)
     TEST(views_follow_their_mode);
     TEST(groups_have_their_geometry);
     TEST(view_distribution);
+    TEST(jitter_is_addressed);
+    TEST(jitter_distribution);
+    TEST(jitter_is_independent);
+    TEST(light_distribution);
     TEST(view_prompts);
     TEST(view_refuses);
     return test_end();
