@@ -14,7 +14,7 @@ enum { EXIT_FINE = 0, EXIT_SHORT = 1, EXIT_TROUBLE = 2 };
 /* argv[0..argc) is what follows the command's name. Each prints its own messages and returns an exit code. */
 typedef int CommandMain(int argc, char *const *argv);
 CommandMain cmd_distill, cmd_render, cmd_verify, cmd_compare, cmd_trace, cmd_inspect, cmd_selftest, cmd_sample, cmd_init, cmd_train, cmd_bench, cmd_estimators,
-            cmd_export;
+            cmd_export, cmd_presets;
 
 /* The one line on stderr, "sdref: ..."; returns EXIT_TROUBLE. */
 int cli_trouble(const Err *err);

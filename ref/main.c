@@ -20,6 +20,7 @@ static const Entry entries[] = {
     { "compare", "two files, tensor by tensor", cmd_compare },
     { "trace", "one step with every intermediate, as a trace file", cmd_trace },
     { "estimators", "the estimators, and what each pairs with the prediction", cmd_estimators },
+    { "presets", "settings of published configurations, for distill", cmd_presets },
     { "inspect", "tensors, types, shapes and digests of a file", cmd_inspect },
     { "init", "a model of random weights for a config.json", cmd_init },
     { "train", "the shipped networks, trained from nothing", cmd_train },

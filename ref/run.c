@@ -1,5 +1,6 @@
 /* run.c -- from settings to a run: the table of options, the parts they name, run.json */
 #include "ref/run.h"
+#include "ref/presets.h"
 #include "render/scene.h"
 #include "weights/file.h"
 #include "weights/json.h"
@@ -25,6 +26,9 @@ static const char *const modes[] = { "independent", "stratified", "antipodal", "
 
 #define REGULARISERS_GROUP "Regularisers: a number, or STEP,FROM,TO,STEP (`sdref help regularisers`)"
 static const Option options[] = {
+    { "A paper's settings", "preset", OPT_CHOICE, OPT_HOST, NULL, NULL,
+      "other defaults, from a published configuration, scaled to 64 px (`sdref presets`); options beside it win", 0, 0, preset_names },
+
     { "The prior", "prior", OPT_STRING, OPT_RESULT, PRIOR_DEFAULT, "FOLDER",
       "exact: the closed-form score of the procedural scenes; or a diffusers folder (model_index.json) that works on pixels", 0, 0, NULL },
     { "The prior", "condition", OPT_CHOICE, OPT_RESULT, NULL, NULL,
@@ -242,7 +246,7 @@ static int prompt_read(Run *run, const Options *o, Err *err)
 static int open_all(Run *run, Options *o, int with_prior, Err *err)
 {
     DistillConfig c;
-    if (prompt_read(run, o, err) != 0) return -1;
+    if (preset_apply(o, err) != 0 || prompt_read(run, o, err) != 0) return -1;
     if (with_prior && run_prior_open(run, o, err) != 0) return -1;
     if (run_estimator_open(o, err) != 0 || config_read(&c, o, err) != 0) return -1;
     run->exact_config = exact_read(&c, o);
@@ -356,6 +360,7 @@ static int setting_read(Options *o, const char *name, const char *text, const ch
 int run_settings_read(Options *o, char **prompt, const char *folder, Err *err)
 {
     char path[PATH_BYTES];
+    if (opt_given(o, "preset")) return err_set(err, "--preset: found with the run in %s, expected none: run.json has what a preset gave it", folder);
     if (run_path(path, folder, "run.json", err) != 0) return -1;
     Json *root = json_read(path, err);
     if (root == NULL) return -1;

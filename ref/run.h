@@ -50,7 +50,7 @@ typedef struct Run {
 
 extern const Command distill_command;                                   /* the table of settings */
 
-/* Makes everything that the settings name, and gives a value to those that were left open because their default depends on the prior
+/* Makes everything that the settings name, and gives a value to those that were left open because their default depends on a preset, the prior
  * or the field. `prompt` and `folder` are borrowed. -1 with err set, nothing left open. */
 int  run_open(Run *run, Options *o, const char *prompt, const char *folder, Err *err);
 /* The same without the prior, for pictures: settings as run_settings_read found them; no step can be taken. */

@@ -62,6 +62,15 @@ words() {
     while read -r line; do grep -qxF -e "$line" "$readme" || verdict="README.md has no line '$line'"; done <"$work/table"
     [ "$(grep -c '^| .*ref/.*[.]c' "$work/table")" = "$(grep -c '^| .*`ref/[a-z]*[.]c` |' "$readme")" ] || verdict="README.md has another number of rows"
     say "$verdict" "the README's table of estimators"
+    gives "presets" 0 '*--preset NAME*' "$sdref" presets
+    gives "presets sdi" 0 'not in it: *' "$sdref" presets sdi
+    refuses "a preset that is none" "*NAME*'mvdsi'*'mvsdi'*" "$sdref" presets mvdsi
+    refuses "mistyped preset" "*--preset*'mvdsi'*'mvsdi'*" "$sdref" distill "a red mug" --preset mvdsi --out "$work/none"
+    verdict=ok
+    "$sdref" presets --markdown >"$work/presets"
+    while read -r line; do grep -qxF -e "$line" "$readme" || verdict="README.md has no line '$line'"; done <"$work/presets"
+    [ "$(wc -l <"$work/presets")" = "$(sed -n '/^| preset /,/^$/p' "$readme" | grep -c '^|')" ] || verdict="README.md has another number of rows"
+    say "$verdict" "the README's table of presets"
     refuses "an estimator that is none" "*NAME*'sdx'*" "$sdref" estimators sdx
     refuses "an option of another estimator" '*--w1*sds*csd*' "$sdref" distill "a red mug" --w1 2 --out "$work/none"
     refuses "particles of another estimator" '*--particles*sds*vsd*' "$sdref" distill "a red mug" --particles 2 --out "$work/none"
@@ -80,7 +89,7 @@ words() {
     refuses "a negative prompt of the exact prior" '*--negative*folder*' "$sdref" distill "a red mug" --negative "a cat" --out "$work/none"
     refuses "Perp-Neg of the exact prior" '*--perp-neg*exact*folder*' "$sdref" distill "a red mug" --perp-neg official --out "$work/none"
     refuses "an odd number of views in pairs" '*--views*3*antipodal*pairs*multiple of 2*--view-mode stratified*' "$sdref" distill "a red mug" --views 3 --out "$work/none"
-    for c in distill render export sample verify compare trace inspect init selftest estimators; do
+    for c in distill render export sample verify compare trace inspect init selftest estimators presets; do
         run "$sdref" $c --help
         case $status-$out-$err in "0-"*"Usage: sdref $c"*-) say ok "$c --help" ;; *) say "status $status, '$err'" "$c --help" ;; esac
     done
