@@ -68,7 +68,7 @@ static const StepKey keys[] = {
     { "tau", KEY_WHOLE, offsetof(Step, tau), 0, 999, NULL, NULL, "20", "sdi: inversion ends at t + tau" },
     { "guidance_inverse", KEY_NUMBER, offsetof(Step, guidance_inverse), 0, 0, NULL, NULL, "-7.5", "sdi: of the inversion" },
     { "inversion_steps", KEY_WHOLE, offsetof(Step, inversion_steps), 1, 1000, NULL, NULL, "5", "sdi: moves of the inversion" },
-    { "noise_scale", KEY_NUMBER, offsetof(Step, noise_scale), 0, 0, NULL, NULL, "0.3", "sdi: H = noise_scale sigma_t noise" },
+    { "noise_scale", KEY_NUMBER, offsetof(Step, noise_scale), 0, 0, NULL, NULL, "0.3", "sdi: H = noise_scale sigma_t noise; official form: eta of its moves" },
     { "form", KEY_WORD, offsetof(Step, sdi_form), 0, 0, sdi_form_words, "paper", "paper", "sdi: paper or official" },
     { "kappa", KEY_WORD, offsetof(Step, kappa), 0, 0, kappa_words, "inversion", "inversion",
       "sdi: inversion, random, fixed-point, gradient-descent or fixed" },

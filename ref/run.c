@@ -65,7 +65,7 @@ static const Option options[] = {
       "sdi: how its noise is found; random: new in every step, fixed: one for the run", 0, 0, kappa_words },
     { OWN_GROUP, "inversion-steps", OPT_INT, OPT_RESULT, "10", "N", "sdi: moves of an inversion to t = 1000; int(N t / 1000) are made", 1, 1000, NULL },
     { OWN_GROUP, "guidance-inverse", OPT_REAL, OPT_RESULT, NULL, "S", "sdi: of the inversion. Default: -guidance", -1000, 1000, NULL },
-    { OWN_GROUP, "noise-scale", OPT_REAL, OPT_RESULT, "0.3", NULL, "sdi: H = noise-scale sigma_t noise", 0, 100, NULL },
+    { OWN_GROUP, "noise-scale", OPT_REAL, OPT_RESULT, "0.3", NULL, "sdi: H = noise-scale sigma_t noise; of the official form eta in every move", 0, 100, NULL },
     { OWN_GROUP, "tau-max", OPT_REAL, OPT_RESULT, "0.0333333333", NULL, "sdi: tau is drawn below this share of 1000", 0, 0.9, NULL },
     { OWN_GROUP, "delta-t", OPT_INT, OPT_RESULT, NULL, "T", "ism: t - s, 80; cds: the least t - s, 100", 1, 500, NULL },
     { OWN_GROUP, "delta-s", OPT_INT, OPT_RESULT, "200", "T", "ism: steps of its inversion", 1, 999, NULL },

@@ -29,7 +29,7 @@ static int shading_check(const Options *o, Err *err)
 
 static int sdi_check(const Options *o, Err *err)
 {
-    static const char *const papers[] = { "kappa", "noise-scale", "tau-max", "inversion-steps", NULL };
+    static const char *const papers[] = { "kappa", "tau-max", "inversion-steps", NULL };
     static const char *const inversion[] = { "guidance-inverse", "inversion-steps", "noise-scale", "tau-max", NULL };
     if (opt_choice(o, "form") == SDI_OFFICIAL)
         return refuse(o, papers, "found with --form official, which has its own; expected --form paper", err);

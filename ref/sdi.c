@@ -13,7 +13,7 @@
  *   all, from a new noise every time or from one for the run. [SDI24 Fig.10], the sign of guidance in the inversion: guidance_inverse.
  * Missing on purpose: a weight w(t); r_t is the algorithm's own.
  * Two forms. paper: [SDI24 Alg.2], kappa from level t + tau put back to t, H = noise_scale sigma_t noise added once [Eq.11]. official: the
- *   released code, which adds noise in every move, asks the network at t for what is at level t + tau, and does not put it back.
+ *   released code, which adds noise_scale sqrt(V) noise in every move, asks the network at t for what is at level t + tau, and does not put it back.
  * TRAP: the released code averages its loss over the values: its gradient is this over n (16384 for Stable Diffusion), which
  *   changes what a regulariser beside it weighs.
  * DIFFERS: the released code asks the network at timestep -99 in its first move; here at 0.
@@ -31,13 +31,12 @@
 
 enum { MOVES_MAX = 1000, KAPPA_STEPS = 10 };
 #define KAPPA_RATE R(0.1)
-static const double ETA = 0.3;                              /* the official form's noise; the paper's is noise_scale */
 
 /* x <- x + (eta sqrt(V)) noise, V the posterior variance of DDPM between the levels                    [DDPM20 Eq.7] */
-static void move_noise(real *x, const real *noise, const Schedule *S, int p, int q, size_t n)
+static void move_noise(real *x, const real *noise, real eta, const Schedule *S, int p, int q, size_t n)
 {
     const double abar_p = sched_abar64(S, p), abar_q = sched_abar64(S, q);
-    const real std = (real)(ETA * sqrt((1 - abar_p) / (1 - abar_q) * (1 - abar_q / abar_p)));
+    const real std = (real)((double)eta * sqrt((1 - abar_p) / (1 - abar_q) * (1 - abar_q / abar_p)));
     for (size_t i = 0; i < n; i++) x[i] = r_fma(std, noise[i], x[i]);
 }
 
@@ -53,7 +52,7 @@ static int invert(real *x, const int *grid, int count, const Step *p, const Esti
         snprintf(name, sizeof name, "inv.%d.eps", i);
         if (guided_eps(e, name, x, from < 0 ? 0 : from, p->guidance_inverse, k) != 0) return -1;
         ddim_move(x, e, k->S, from, grid[i + 1], n);
-        if (official) move_noise(x, p->noise + (size_t)i * n, k->S, from, grid[i + 1], n);
+        if (official) move_noise(x, p->noise + (size_t)i * n, p->noise_scale, k->S, from, grid[i + 1], n);
         snprintf(name, sizeof name, "inv.%d.x", i);
         if (estimate_say(k, name, x) != 0) return -1;
     }

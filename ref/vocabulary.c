@@ -48,7 +48,7 @@ static const Word words[] = {
     { "estimator", WORD_META, "prompt", "", "for the reader", 0, 0 },
     { "estimator", WORD_META, "seed", "", "for the reader", 0, 0 },
     { "estimator", WORD_INPUT, "in.x0", "(1,C,H,W)", "image or latent", 0, 0 },
-    { "estimator", WORD_INPUT, "in.noise", "(1,C,H,W)", "eps", 0, 0 },
+    { "estimator", WORD_INPUT, "in.noise", "(1,C,H,W)", "eps; of sdi's official form (K,C,H,W), one a move", 0, 0 },
     { "estimator", WORD_INPUT, "in.eps_star", "(1,C,H,W)", "dsd, dsd_star: the run's noise", 0, 0 },
     { "estimator", WORD_INPUT, "in.depth", "(H,W)", "ssd, phi pearson_depth: the render's", 0, 0 },
     { "estimator", WORD_INPUT, "in.nearness", "(H,W)", "ssd, phi depth: (opacity (distance + 1) - depth)/2 of the render", 0, 0 },

@@ -1,7 +1,7 @@
 /* t_sdi.c -- SDI on data whose score is known: DDIM as gradient steps, exact roots, contractions, both forms to the last term
  *
  * Gaussian data N(mu, q^2), v = abar q^2 + sigma^2: everything is affine, and the ODE of DDIM keeps (x - alpha mu)/sqrt(v). Tolerances count
- * roundings: 8 a move of an inversion, 20 for the rest, of values of size r_t (4 |s| + 10).
+ * roundings: 8 a move of an inversion, 20 for the rest, of values of size r_t (4 |s| + 10). Both forms on a network: tests/t_verify.c.
  */
 #include "sampler/invert.h"
 #include "tests/gaussian.h"
@@ -309,7 +309,7 @@ static void the_released_form_is_its_closed_form(void)
     for (int i = 0; i < 3; i++) {
         const int t = official[i].t, count = official[i].count, last = official[i].grid[count - 1];
         const Step p = { .t = t, .tau = official[i].tau, .sdi_form = SDI_OFFICIAL, .inversion_steps = count - 1, .guidance = R(7.5),
-                         .guidance_inverse = R(-7.5), .noise = noise };
+                         .guidance_inverse = R(-7.5), .noise_scale = R(0.3), .noise = noise };
         CHECK_OK(estimate(grad, x0, sdi_grad, &p, &s), &s.err);
         CHECK(s.g.calls[COND_TEXT] == count && s.g.calls[COND_NULL] == count, "%d calls", s.g.asked);
         for (int k = 0; k < count; k++) CHECK(heard(s.heard, "grid", (size_t)count)[k] == (real)official[i].grid[k], "t %d, level %d", t, k);
@@ -339,7 +339,8 @@ static void the_released_noise_has_its_deviations(void)
         char name[16];
         memset(noise, 0, sizeof noise);
         noise[move * N + 17] = 1;
-        const Step p = { .t = 980, .sdi_form = SDI_OFFICIAL, .inversion_steps = 11, .guidance = 1, .guidance_inverse = 1, .noise = noise };
+        const Step p = { .t = 980, .sdi_form = SDI_OFFICIAL, .inversion_steps = 11, .guidance = 1, .guidance_inverse = 1, .noise_scale = R(0.3),
+                         .noise = noise };
         CHECK_OK(estimate(grad, x0, sdi_grad, &p, &s), &s.err);
         snprintf(name, sizeof name, "inv.%d.x", move);
         const double std = (double)heard(s.heard, name, N)[17];

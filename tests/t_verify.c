@@ -20,6 +20,7 @@ static const struct { const char *path; int results; } goldens[] = {
     { "tests/golden/estimators/sdi_n10_inv0.0_fwd0.0.safetensors", 19 },
     { "tests/golden/estimators/sdi_n10_inv7.5_fwd7.5.safetensors", 19 },
     { "tests/golden/estimators/sdi_n3_inv-7.5_fwd7.5.safetensors", 11 },
+    { "tests/golden/estimators/sdi_official_t250.safetensors", 16 }, { "tests/golden/estimators/sdi_official_t980.safetensors", 30 },
     { "tests/golden/estimators/sds_fantasia3d.safetensors", 7 }, { "tests/golden/estimators/sds_sds.safetensors", 7 },
     { "tests/golden/estimators/sds_uniform.safetensors", 7 },
     { "tests/golden/estimators/ssd_pearson_depth.safetensors", 8 },
