@@ -10,7 +10,7 @@
  *   released code moves the image by +w (e_s - e_t), that is, its gradient is the one above, as in ISM and SDS. cds_sign = opposite is the
  *   other; on the toy of tests/t_toy.c it runs away.
  * DIFFERS: the released code clamps w (e_t - e_s) to +-c, c growing from 2 to 8; here nothing is clamped. Its guidance 100 is 101 here.
- * Check: e_t = e_s (a straight path) gives 0; tests/t_estimators.c.
+ * Check: e_t = e_s (a straight path) gives 0; tests/t_ism_cds.c.
  */
 #include "ref/estimator.h"
 

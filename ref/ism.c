@@ -7,7 +7,7 @@
  * Reads: t, s, delta_s, noise (of the start), guidance. Guidance here is away from the negative prompt; the inversion has no prompt at all.
  * Missing on purpose: the factor lambda (0.1 in its configs); the multi-step correction that the paper derives and then drops.
  * TRAP: r_t is 13 at t = 980: that is what lambda and a range of t up to 500 are for.
- * Check: predictions that are equal at s and t, with and without prompt, give 0; tests/t_estimators.c.
+ * Check: predictions that are equal at s and t, with and without prompt, give 0; tests/t_ism_cds.c.
  */
 #include "ref/estimator.h"
 #include "sampler/invert.h"

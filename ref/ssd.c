@@ -14,7 +14,7 @@
  *   wants to see that.
  * Missing on purpose: how mu is found. It is a number here; ref/stein.h finds it while a run goes on.
  * Check: phi constant: grad = SDS(mu1 + mu phi of the noise); the frame's one mean, by pairs; E[h] = 0 for a quadratic phi, exactly:
- *   tests/t_estimators.c; for the others by draws: tests/t_phi.c.
+ *   tests/t_ssd.c; for the others by draws: tests/t_phi.c.
  */
 #include "ref/estimator.h"
 #include "sampler/step.h"

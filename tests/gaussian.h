@@ -162,6 +162,9 @@ static inline void check_refused(const real *x0, EstimatorGrad *f, const Step *p
 /* Draws of a test: never the same for two values of `what`. */
 static inline void draw(real *out, uint32_t what, size_t n) { rng_normal(out, (RngAt){ 11, what, 0, RNG_PROBE }, n); }
 
+/* |e_uncond + s (e_cond - e_uncond)| and the noise together, at most, of the data of setup() */
+static inline double size_of(double s) { return 4 * fabs(s) + 10; }
+
 /* count roundings of values up to size */
 #define CHECK_NEAR(ours, want, count, size, ...) \
     CHECK_LE(fabs((double)(ours) - (double)(want)), (count) * 0.5 * (double)REAL_EPS * (double)(size), __VA_ARGS__)

@@ -6,8 +6,6 @@
 
 #include <math.h>
 
-static double size_of(double s) { return 4 * fabs(s) + 10; }
-
 /* DDIM from eps* at T - 1, along the levels: z (N) at the last of them. */
 static void ddim64(double *z, const Setup *s, const real *eps_star, const int *grid, int count, double guidance)
 {

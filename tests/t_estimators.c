@@ -1,16 +1,15 @@
 /* t_estimators.c -- what estimators of one prediction are, held to closed forms on Gaussian data and to each other
  *
- * SDI is in t_sdi.c, DSD in t_dsd.c, guidance in t_guidance.c. Tolerances count roundings: a gradient is w(t) times a sum of at most 3 terms
- * of size up to s |e_cond - e_uncond| + |e| + |noise| < 4 s + 10; behind it are less than 20 of them.
+ * SDI is in t_sdi.c, ISM and CDS in t_ism_cds.c, DSD in t_dsd.c, SSD in t_ssd.c, guidance in t_guidance.c; what all of them do with trouble is here.
+ * Tolerances count roundings: a gradient is w(t) times a sum of at most 3 terms of size up to s |e_cond - e_uncond| + |e| + |noise|; behind it are
+ * less than 20 of them.
  */
 #include "ref/estimators.h"
 #include "ref/phi.h"
-#include "sampler/step.h"
 #include "tests/gaussian.h"
 
 static const int ts[] = { 20, 199, 200, 500, 980 };
 enum { TS = sizeof ts / sizeof ts[0] };
-static double size_of(double s) { return 4 * fabs(s) + 10; }
 
 /* ---- SDS ---- */
 
@@ -210,260 +209,6 @@ static void vsd_of_one_render_is_sds(void)
     teardown(&s);
 }
 
-/* ---- ISM and CDS ---- */
-
-static void straight_paths_have_no_gradient(void)
-{
-    Setup s;
-    setup(&s);
-    s.g.flat = 1;
-    real x0[N], noise[N], grad[N];
-    draw(x0, 1, N);
-    draw(noise, 2, N);
-    CHECK_OK(estimate(grad, x0, ism_grad, &(Step){ .t = 500, .s = 330, .delta_s = 100, .guidance = R(7.5), .noise = noise }, &s), &s.err);
-    for (int j = 0; j < N; j++) CHECK(grad[j] == 0, "ISM, value %d: %g", j, (double)grad[j]);
-    CHECK_OK(estimate(grad, x0, cds_grad, &(Step){ .t = 500, .s = 330, .guidance = R(7.5), .weight = WEIGHT_UNIFORM, .noise = noise }, &s), &s.err);
-    for (int j = 0; j < N; j++) CHECK(grad[j] == 0, "CDS, value %d: %g", j, (double)grad[j]);
-    teardown(&s);
-}
-
-/* Every move of the inversion without a prompt, the prediction at s from there too, guidance away from the negative prompt. The way up divides
- * by alpha and multiplies by r: 30 roundings of values of size r_t (4 s + 10). */
-static void ism_is_its_closed_form(void)
-{
-    static const struct { int t, s, delta, moves; } cases[] = { { 500, 330, 100, 4 }, { 500, 400, 200, 2 }, { 40, 1, 200, 1 }, { 2, 1, 1, 1 } };
-    Setup s;
-    setup(&s);
-    real x0[N], noise[N], grad[N];
-    draw(x0, 1, N);
-    draw(noise, 2, N);
-    for (int i = 0; i < 4; i++) {
-        const int t = cases[i].t, low = cases[i].s;
-        const Step p = { .t = t, .s = low, .delta_s = cases[i].delta, .guidance = R(7.5), .noise = noise };
-        CHECK_OK(estimate(grad, x0, ism_grad, &p, &s), &s.err);
-        CHECK(s.g.calls[COND_NULL] == cases[i].moves + 1 && s.g.calls[COND_TEXT] == 1 && s.g.calls[COND_NEGATIVE] == 1, "calls of case %d", i);
-        for (int j = 0; j < N; j++) {
-            double x = alpha64(s.S, 0) * (double)x0[j] + sigma64(s.S, 0) * (double)noise[j], e;
-            for (int from = 0; from < low; from += cases[i].delta) {
-                const int to = from + cases[i].delta < low ? from + cases[i].delta : low;
-                x = move64(s.S, x, eps64(&s.g, COND_NULL, x, from), from, to);
-            }
-            e = eps64(&s.g, COND_NULL, x, low);
-            x = move64(s.S, x, e, low, t);
-            const double want = r64(s.S, t) * (cfg64(&s.g, COND_NEGATIVE, x, t, 7.5) - e);
-            CHECK_NEAR(grad[j], want, 30, r64(s.S, t) * size_of(7.5), "t %d, s %d", t, low);
-        }
-    }
-    static const int refused[][2] = { { 500, 0 }, { 500, 500 }, { 500, 501 }, { 500, -1 } };
-    for (int i = 0; i < 4; i++) {
-        check_refused(x0, ism_grad, &(Step){ .t = refused[i][0], .s = refused[i][1], .delta_s = 100, .noise = noise }, "expected 1 to 499", &s);
-        CHECK(s.g.asked == 0, "%d predictions before it is refused", s.g.asked);
-    }
-    teardown(&s);
-}
-
-/* alpha sqrt(1 + r^2) = 1, so x_t = alpha v. At small s the step back to it multiplies rounding by r_t. */
-static void cds_is_its_closed_form(void)
-{
-    static const int pairs[][2] = { { 500, 400 }, { 980, 700 }, { 40, 20 }, { 100, 0 } };
-    Setup s;
-    setup(&s);
-    real x0[N], noise[N], grad[N], other[N];
-    draw(x0, 1, N);
-    draw(noise, 2, N);
-    for (int i = 0; i < 4; i++) {
-        const int t = pairs[i][0], low = pairs[i][1];
-        Step p = { .t = t, .s = low, .guidance = R(3.0), .weight = WEIGHT_SDS, .noise = noise };
-        CHECK_OK(estimate(grad, x0, cds_grad, &p, &s), &s.err);
-        p.cds_sign = CDS_OPPOSITE;
-        CHECK_OK(estimate(other, x0, cds_grad, &p, &s), &s.err);
-        const double w = 1 - sched_abar64(s.S, t), rt = r64(s.S, t), rs = r64(s.S, low);
-        for (int j = 0; j < N; j++) {
-            const double vt = (double)x0[j] + rt * (double)noise[j], et = cfg64(&s.g, COND_NULL, vt / sqrt(1 + rt * rt), t, 3);
-            const double vs = vt + (rs - rt) * et, es = cfg64(&s.g, COND_NULL, vs / sqrt(1 + rs * rs), low, 3);
-            CHECK_NEAR(grad[j], w * (et - es), 30, w * (1 + rt) * size_of(3), "t %d, s %d", t, low);
-            CHECK(other[j] == -grad[j], "the other sign");
-        }
-    }
-    for (int low = 500; low <= 501; low++) {
-        check_refused(x0, cds_grad, &(Step){ .t = 500, .s = low, .noise = noise }, "expected below t, 500", &s);
-        CHECK(s.g.asked == 0, "%d predictions before it is refused", s.g.asked);
-    }
-    teardown(&s);
-}
-
-/* ---- SSD ---- */
-
-/* phi = 1: SDS with mu1 + mu of the noise. */
-static void ssd_without_phi_is_sds(void)
-{
-    Setup s;
-    setup(&s);
-    PhiSource none = { .kind = PHI_NONE, .channels = C, .pixels = H * W };
-    const Phi phi = phi_of(&none);
-    s.k.phi = &phi;
-    real x0[N], noise[N], sds[N], ssd[N];
-    const double gs = 7.5;
-    static const double mus[][2] = { { 1, 0 }, { 0, 1 }, { 0.25, 0.5 }, { 0, 0 } };
-    draw(x0, 1, N);
-    draw(noise, 2, N);
-    for (int i = 0; i < 4 * TS; i++) {
-        const int t = ts[i % TS];
-        const double mu1 = mus[i / TS][0], mu = mus[i / TS][1], w = 1 - sched_abar64(s.S, t);
-        Step p = { .t = t, .guidance = (real)gs, .weight = WEIGHT_SDS, .noise = noise, .mu1 = (real)mu1, .mu = (real)mu };
-        CHECK_OK(estimate(sds, x0, sds_grad, &p, &s), &s.err);
-        CHECK_OK(estimate(ssd, x0, ssd_grad, &p, &s), &s.err);
-        for (int j = 0; j < N; j++)
-            CHECK_NEAR(ssd[j], (double)sds[j] + w * (1 - mu1 - mu) * (double)noise[j], 20, w * size_of(gs), "t %d, mu1 %g, mu %g", t, mu1, mu);
-    }
-    teardown(&s);
-}
-
-/* SDS, VSD and SSD are one frame, grad = w (eps_hat - CV): CV = eps, the score of the renders, mu h. Renders N(m, 1/4), whose score is known; of a
- * render and noise and both turned round, 2m - x0 and -eps, each CV sums to 0, so the three gradients and the one without CV have one sum. The prior
- * is bent, so that nothing cancels in eps_hat. 1/sigma as in vsd_of_one_render_is_sds is not there: v >= 1/4. */
-static void control_variates_leave_one_mean(void)
-{
-    Setup s;
-    setup(&s);
-    Gaussian renders = { .S = s.S, .mean = { 0.2 }, .q = { 0.5 }, .heard = s.heard };
-    const Denoiser score = { C, H, W, gaussian_predict, &renders };
-    PhiSource none = { .kind = PHI_NONE, .channels = C, .pixels = H * W };
-    const Phi phi = phi_of(&none);
-    s.k.phi = &phi;
-    s.k.D_phi = &score;
-    s.g.gap = 0.6;
-    real x0[N], noise[N], grad[N];
-    for (int i = 0; i < TS; i++) {
-        const double w = 1 - sched_abar64(s.S, ts[i]), gs = 3;
-        const Step p = { .t = ts[i], .guidance = (real)gs, .weight = WEIGHT_SDS, .noise = noise, .mu1 = R(0.25), .mu = R(0.5) };
-        const Step bare = { .t = ts[i], .guidance = (real)gs, .weight = WEIGHT_SDS, .noise = noise };
-        double sum[4][N] = { { 0 } };
-        draw(x0, 1, N);
-        draw(noise, 2, N);
-        for (int side = 0; side < 2; side++) {
-            for (int f = 0; f < 4; f++) {
-                EstimatorGrad *const way = f == 1 ? sds_grad : f == 2 ? vsd_grad : ssd_grad;
-                CHECK_OK(estimate(grad, x0, way, f == 0 ? &bare : &p, &s), &s.err);
-                for (int j = 0; j < N; j++) sum[f][j] += (double)grad[j];
-            }
-            for (int j = 0; j < N; j++) x0[j] = R(0.4) - x0[j];
-            for (int j = 0; j < N; j++) noise[j] = -noise[j];
-        }
-        for (int f = 1; f < 4; f++)
-            for (int j = 0; j < N; j++) CHECK_NEAR(sum[f][j], sum[0][j], 40, w * size_of(gs), "t %d, way %d", ts[i], f);
-        for (int j = 0; j < N; j++) CHECK(sum[0][j] != 0, "nothing to compare");
-    }
-    teardown(&s);
-}
-
-/* Stein's identity, exactly: with phi = |x_t|^2 / 2n each value of h is a polynomial of degree 3 in the noise, and the mean over the 2n points
- * +- sqrt(n) times a unit vector is the expectation of every such polynomial under N(0,I) (odd ones cancel, eps_i eps_j has mean 1 or 0). So the
- * mean of h is 0 and mu leaves the mean of the gradient alone; the printed sign biases it by -w mu (1 + sigma) E[grad phi],
- * E[grad phi] = alpha x0 / n. Values reach phi sqrt(n) < 40, 2n of them are added: 2n (40 + 10 s) 4 roundings / 2n. */
-static void stein_term_has_mean_zero(void)
-{
-    Setup s;
-    setup(&s);
-    PhiSource quadratic = { .kind = PHI_QUADRATIC, .channels = C, .pixels = H * W };
-    const Phi phi = phi_of(&quadratic);
-    s.k.phi = &phi;
-    real x0[N], noise[N], grad[N];
-    const double mu = 0.5, gs = 2;
-    draw(x0, 1, N);
-    for (int i = 0; i < 2 * TS; i++) {
-        const int t = ts[i % TS];
-        const SsdSign sign = i < TS ? SSD_UNBIASED : SSD_PRINTED;
-        const double w = 1 - sched_abar64(s.S, t), at = alpha64(s.S, t), st = sigma64(s.S, t), v = at * at * 0.25 + st * st;
-        double mean_h[N] = { 0 }, mean_grad[N] = { 0 };
-        for (int point = 0; point < 2 * N; point++) {
-            memset(noise, 0, sizeof noise);
-            noise[point / 2] = (point % 2 == 0 ? 1 : -1) * (real)sqrt(N);
-            const Step p = { .t = t, .guidance = (real)gs, .weight = WEIGHT_SDS, .noise = noise, .mu1 = R(0.75), .mu = (real)mu, .ssd_sign = sign };
-            CHECK_OK(estimate(grad, x0, ssd_grad, &p, &s), &s.err);
-            const real *h = heard(s.heard, "h", N);
-            for (int j = 0; j < N; j++) mean_h[j] += (double)h[j] / (2 * N);
-            for (int j = 0; j < N; j++) mean_grad[j] += (double)grad[j] / (2 * N);
-        }
-        for (int j = 0; j < N; j++) {
-            const double bias = sign == SSD_UNBIASED ? 0 : (1 + st) * at * (double)x0[j] / N;
-            const double sds = w * st * at * ((double)x0[j] - (-0.4 + gs * 0.7)) / v;
-            CHECK_NEAR(mean_h[j], bias, 4, 40 + 10 * gs, "t %d, sign %d", t, (int)sign);
-            CHECK_NEAR(mean_grad[j], sds - w * mu * bias, 4, w * (40 + 10 * gs), "t %d, sign %d", t, (int)sign);
-        }
-    }
-    teardown(&s);
-}
-
-/* 1 - corr, textbook, binary64 */
-static double gap64(const double *a, const double *b, int n)
-{
-    double ma = 0, mb = 0, ab = 0, aa = 0, bb = 0;
-    for (int i = 0; i < n; i++) ma += a[i] / n;
-    for (int i = 0; i < n; i++) mb += b[i] / n;
-    for (int i = 0; i < n; i++) ab += (a[i] - ma) * (b[i] - mb);
-    for (int i = 0; i < n; i++) aa += (a[i] - ma) * (a[i] - ma);
-    for (int i = 0; i < n; i++) bb += (b[i] - mb) * (b[i] - mb);
-    return 1 - ab / sqrt(aa * bb);
-}
-
-/* The gradient of phi at x_t (through the mean over channels) against central differences of the textbook formula: step 1e-5, error 1e-9. */
-static void phi_of_depth_has_its_gradient(void)
-{
-    enum { PIXELS = H * W };
-    Err err = { 0 };
-    real depth[PIXELS], xt[N], grad[N], phi;
-    double wide_depth[PIXELS], wide[N], mean[PIXELS];
-    draw(depth, 1, PIXELS);
-    draw(xt, 2, N);
-    PhiSource source = { .kind = PHI_PEARSON_DEPTH, .channels = C, .pixels = PIXELS, .render = depth };
-    const Phi pearson = phi_of(&source);
-    CHECK_OK(pearson.at(pearson.self, &phi, grad, xt, 500, &err), &err);
-    for (int i = 0; i < PIXELS; i++) wide_depth[i] = 3 + (double)depth[i];      /* neither offset nor scale of depth is seen */
-    for (int i = 0; i < N; i++) wide[i] = (double)xt[i];
-    for (int j = -1; j < N; j++) {
-        double gap[2];
-        for (int side = 0; side < 2; side++) {
-            if (j >= 0) wide[j] = (double)xt[j] + (side == 0 ? 1e-5 : -1e-5);
-            for (int i = 0; i < PIXELS; i++) mean[i] = (wide[i] + wide[PIXELS + i] + wide[2 * PIXELS + i]) / 3;
-            gap[side] = gap64(wide_depth, mean, PIXELS);
-        }
-        if (j < 0) CHECK_NEAR(phi, gap[0], 40, 1, "phi");
-        else CHECK_LE(fabs((double)grad[j] - (gap[0] - gap[1]) / 2e-5), 1e-9 + 40 * (double)REAL_EPS, "value %d", j);
-        if (j >= 0) wide[j] = (double)xt[j];
-    }
-}
-
-/* A constant has no correlation, whatever its value. */
-static void constants_have_no_correlation(void)
-{
-    static const double constants[] = { 0, 1, 0.1, 1.0 / 3, 2.7, 1e-3, 1234.567 };
-    enum { MOST = 4096 };
-    static real a[MOST], b[MOST], grad[MOST];
-    draw(b, 1, MOST);
-    for (int i = 0; i < 7 * 3; i++) {
-        const size_t n = (const size_t[]){ 20, 1000, MOST }[i / 7];
-        const double value = constants[i % 7];
-        real gap;
-        Err depth = { 0 }, xt = { 0 };
-        for (size_t j = 0; j < n; j++) a[j] = (real)value;
-        CHECK(pearson_gap(&gap, grad, a, b, n, &depth) != 0, "depth is %zu times %g", n, value);
-        CHECK(strstr(depth.msg, "found depth without variance") != NULL, "%s", depth.msg);
-        CHECK(pearson_gap(&gap, grad, b, a, n, &xt) != 0, "x_t is %zu times %g", n, value);
-        CHECK(strstr(xt.msg, "found x_t without variance") != NULL, "%s", xt.msg);
-    }
-    /* and an estimator with it says so */
-    Setup s;
-    setup(&s);
-    real x0[N] = { 0 }, noise[N] = { 0 }, depth[H * W] = { 0 };
-    noise[0] = 1;
-    PhiSource source = { .kind = PHI_PEARSON_DEPTH, .channels = C, .pixels = H * W, .render = depth };
-    const Phi phi = phi_of(&source);
-    s.k.phi = &phi;
-    check_refused(x0, ssd_grad, &(Step){ .t = 500, .guidance = 1, .noise = noise }, "found depth without variance", &s);
-    teardown(&s);
-}
-
 /* ---- all of them ---- */
 
 /* A prediction that fails fails the step, with its own message and at once: nothing is said, nobody is asked after it. */
@@ -536,14 +281,6 @@ int main(void)
     TEST(fsd_is_sds);
     TEST(asd_and_vsd_without_a_shift_are_the_classifier);
     TEST(vsd_of_one_render_is_sds);
-    TEST(straight_paths_have_no_gradient);
-    TEST(ism_is_its_closed_form);
-    TEST(cds_is_its_closed_form);
-    TEST(ssd_without_phi_is_sds);
-    TEST(control_variates_leave_one_mean);
-    TEST(stein_term_has_mean_zero);
-    TEST(phi_of_depth_has_its_gradient);
-    TEST(constants_have_no_correlation);
     TEST(trouble_comes_through);
     return test_end();
 }

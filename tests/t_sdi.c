@@ -8,7 +8,6 @@
 
 #include <math.h>
 
-static double size_of(double s) { return 4 * fabs(s) + 10; }
 static double spread(const Gaussian *g, int t) { return sched_abar64(g->S, t) * g->q[0] * g->q[0] + 1 - sched_abar64(g->S, t); }
 
 /* x0 -> the last level of the grid; noise: of every move, times its std; NULL: none. Level below -1: abar_0. */

@@ -94,7 +94,7 @@ static void a_told_step_asks_nobody(void)
     teardown(&s);
 }
 
-/* The mean over the 2n points +- sqrt(n) times a unit vector is the expectation of h under N(0,I) (t_estimators.c). View 1 stays as it is. With mu
+/* The mean over the 2n points +- sqrt(n) times a unit vector is the expectation of h under N(0,I) (t_ssd.c). View 1 stays as it is. With mu
  * from it the mean of view 0's gradient is that of mu = 0, to rounding (tolerance as there); with mu from view 0 itself it is not. */
 static void only_the_others_leave_the_mean_alone(void)
 {
