@@ -14,30 +14,36 @@
 static volatile sig_atomic_t interrupted;
 static void on_interrupt(int signal_number) { (void)signal_number; interrupted = 1; }
 
-enum { HEAD_ROOM = 256, ROW_ROOM = 192 + REGULARISERS * TEXT_DOUBLE_MAX };
+enum { HEAD_ROOM = 256, ROW_ROOM = 224 + REGULARISERS * TEXT_DOUBLE_MAX };
 
-/* Regularisers that the run has add a column each. */
-static size_t log_head(char head[HEAD_ROOM], const Regularising *r)
+/* A LoRA adds its loss, each regulariser that the run has a column. */
+static size_t log_head(char head[HEAD_ROOM], const Run *run)
 {
-    size_t n = (size_t)snprintf(head, HEAD_ROOM, "step,t,grad_rms,psnr,psnr_object,calls");
+    size_t n = (size_t)snprintf(head, HEAD_ROOM, "step,t,grad_rms,psnr,psnr_object,calls%s", run->lora != NULL ? ",lora_loss" : "");
     for (int i = 0; i < REGULARISERS; i++)
-        if (regulariser_used(r, (Regulariser)i)) n += (size_t)snprintf(head + n, HEAD_ROOM - n, ",%s", regulariser_info[i].name);
+        if (regulariser_used(&run->distill->config.regularising, (Regulariser)i))
+            n += (size_t)snprintf(head + n, HEAD_ROOM - n, ",%s", regulariser_info[i].name);
     for (size_t i = 0; i < n; i++)
         if (head[i] == '-') head[i] = '_';
     return n + (size_t)snprintf(head + n, HEAD_ROOM - n, "\n");
 }
 
 /* One row; without a score its columns stay empty, and so do those of regularisers whose weight is 0 in this step. */
-static int log_row(Bytes *log, long step, const StepLog *s, const Score *score, long calls, const Regularising *r, Err *err)
+static int log_row(Bytes *log, long step, const StepLog *s, const Score *score, const Run *run, Err *err)
 {
-    char grad[TEXT_DOUBLE_MAX], whole[TEXT_DOUBLE_MAX] = "", object[TEXT_DOUBLE_MAX] = "", row[ROW_ROOM];
+    const Regularising *r = &run->distill->config.regularising;
+    char grad[TEXT_DOUBLE_MAX], whole[TEXT_DOUBLE_MAX] = "", object[TEXT_DOUBLE_MAX] = "", loss[TEXT_DOUBLE_MAX + 1] = "", row[ROW_ROOM];
     real weight[REGULARISERS];
     text_from_double(grad, (double)s->grad_rms);
+    if (run->lora != NULL) {
+        loss[0] = ',';
+        text_from_double(loss + 1, (double)s->lora_loss);
+    }
     if (score != NULL) {
         text_from_double(whole, score->whole);
         if (isfinite(score->object)) text_from_double(object, score->object);      /* not so when the object covers no pixel */
     }
-    size_t n = (size_t)snprintf(row, sizeof row, "%ld,%d,%s,%s,%s,%ld", step, s->t, grad, whole, object, calls);
+    size_t n = (size_t)snprintf(row, sizeof row, "%ld,%d,%s,%s,%s,%ld%s", step, s->t, grad, whole, object, run->distill->calls, loss);
     regulariser_weights(weight, r, step);
     for (int i = 0; i < REGULARISERS; i++) {
         if (!regulariser_used(r, (Regulariser)i)) continue;
@@ -49,13 +55,14 @@ static int log_row(Bytes *log, long step, const StepLog *s, const Score *score, 
     return bytes_put(log, row, n, err);
 }
 
-/* The log as it stood at `step`: one row a step; rows of later steps are dropped, they will be made again. */
-static int log_read(Bytes *log, const char *path, long step, const Regularising *r, Err *err)
+/* The log as it stood at the run's step: one row a step; rows of later steps are dropped, they will be made again. */
+static int log_read(Bytes *log, const Run *run, const char *path, Err *err)
 {
+    const long step = run->distill->step;
     void *text = NULL;
     size_t n = 0;
     char head[HEAD_ROOM];
-    const size_t head_n = log_head(head, r);
+    const size_t head_n = log_head(head, run);
     if (step == 0) return bytes_put(log, head, head_n, err);
     if (file_read(&text, &n, path, (size_t)1 << 30, err) != 0) return -1;
     const char *at = text;
@@ -112,7 +119,7 @@ static int steps_run(Run *run, Bytes *log, const Options *o, Err *err)
         if (looked) status = run_score(&score, run, err);
         if (looked) snprintf(note, sizeof note, "psnr %.1f dB", score.whole);
         else if (run->lora != NULL && !run->truth) snprintf(note, sizeof note, "LoRA's loss %.4f", (double)s.lora_loss);
-        if (status == 0) status = log_row(log, step, &s, looked ? &score : NULL, d->calls, &d->config.regularising, err);
+        if (status == 0) status = log_row(log, step, &s, looked ? &score : NULL, run, err);
         if (status == 0 && (d->step % every == 0 || over)) status = checkpoint(run, log, err);
         progress_step(&progress, over ? length : distill_done(d), note);
     }
@@ -217,18 +224,17 @@ static int distill_run(Run *run, Options *o, int resumed, Err *err)
 {
     Bytes log = { 0 };
     char path[PATH_BYTES], digest[65], head[HEAD_ROOM];
-    const Regularising *regularising = &run->distill->config.regularising;
     int status = 0;
     if (resumed) {
         status = run_model_check(run, err);
         if (status == 0) status = run_path(path, run->folder, "state.safetensors", err);
         if (status == 0 && file_exists(path)) status = distill_load(run->distill, path, err);
         if (status == 0) status = run_path(path, run->folder, "log.csv", err);
-        if (status == 0) status = log_read(&log, path, run->distill->step, regularising, err);
+        if (status == 0) status = log_read(&log, run, path, err);
     } else {
         status = fresh_folder(run->folder, err);
         if (status == 0) status = run_settings_write(run, o, err);
-        if (status == 0) status = bytes_put(&log, head, log_head(head, regularising), err);
+        if (status == 0) status = bytes_put(&log, head, log_head(head, run), err);
     }
     if (status == 0) status = steps_run(run, &log, o, err);
     bytes_free(&log);

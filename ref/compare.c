@@ -359,6 +359,11 @@ int run_listing(Listing *listing, const char *folder, Err *err)
         status = run_path(path, folder, fixed[i], err);
         if (status == 0 && file_exists(path)) status = listing_add(listing, fixed[i], err);
     }
+    for (int p = 1; p < PARTICLES_MAX && status == 0; p++) {
+        snprintf(name, sizeof name, "turntable-%d.gif", p);
+        status = run_path(path, folder, name, err);
+        if (status == 0 && file_exists(path)) status = listing_add(listing, name, err);
+    }
     if (status == 0) status = run_path(path, folder, "views", err);
     if (status != 0) return -1;
     if (!is_folder(path)) return 0;

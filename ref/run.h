@@ -1,11 +1,11 @@
 /* run.h -- one distillation as a folder
  *
  *     run.json            every setting that can change a result, the version, the prompt, digests of the model's files
- *     log.csv             step, t, grad_rms, psnr, psnr_object (both every --eval-every steps, where there is a truth), calls of the prior;
- *                         of each regulariser with a weight a column more: its y before the step (regularisers.h), empty where the weight is 0
+ *     log.csv             step, t, grad_rms, psnr, psnr_object (both every --eval-every steps, where there is a truth), calls of the prior; with a LoRA
+ *                         its loss, lora_loss; of each regulariser with a weight a column more: its y before the step (regularisers.h), empty where the weight is 0
  *     state.safetensors   the field, Adam's moments, the step: where --resume goes on
  *     views/NN.png        the held-out views;  sheet.png  truth, result and depth side by side;  turntable.gif
- *                         of several particles: of the first one, the sheet shows all
+ *                         of several particles: of the first one; of the others views/particle-P-NN.png, turntable-P.gif, P from 1; the sheet shows all
  *     time.csv            seconds, threads: the only file that no digest covers
  * All but time.csv are the same bytes for the same settings, however often the run was stopped and resumed.
  *
@@ -102,7 +102,7 @@ int run_recognised(int *count, Run *run, Err *err);
 enum { PATH_BYTES = 4096 };
 int run_path(char path[PATH_BYTES], const char *folder, const char *name, Err *err);
 
-/* views/, sheet.png and, but for an image, turntable.gif into the run's folder; sheet_digest: SHA-256 of sheet.png in hex. */
+/* views/, sheet.png and, but for an image, turntable.gif (and those of other particles) into the run's folder; sheet_digest: SHA-256 of sheet.png in hex. */
 int run_pictures(char sheet_digest[65], const Run *run, Err *err);
 /* turntable.gif, rgb.png, depth.png, opacity.png (eight views around) of size x size pixels a view, into `folder`; of an image rgb.png
  * alone, and only in its own size. */

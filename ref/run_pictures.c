@@ -153,14 +153,15 @@ static int column_make(Column *column, Pair *p, const Run *run, const View *view
     return 0;
 }
 
-/* views/NN.png: the result alone. */
-static int view_write(const Column *column, int i, const Run *run, Err *err)
+/* views/NN.png, of another particle than the first views/particle-P-NN.png: the result alone. */
+static int view_write(const Picture *result, int particle, int i, const Run *run, Err *err)
 {
     char folder[PATH_BYTES], file[32];
     Picture large = { 0 };
-    snprintf(file, sizeof file, "%02d.png", i);
+    if (particle == 0) snprintf(file, sizeof file, "%02d.png", i);
+    else snprintf(file, sizeof file, "particle-%d-%02d.png", particle, i);
     int status = run_path(folder, run->folder, "views", err);
-    if (status == 0) status = picture_enlarge(&large, &column->cell[column->result], 4, err);
+    if (status == 0) status = picture_enlarge(&large, result, 4, err);
     if (status == 0) status = png_write(folder, file, &large, run, NULL, err);
     picture_free(&large);
     return status;
@@ -213,7 +214,7 @@ static int sheet(char digest[65], const Run *run, Err *err)
     for (int i = 0; i < all && status == 0; i++) {
         distill_look(run->distill, s.image ? i : i < views ? 0 : i - views + 1);
         status = column_make(&s.column[i], &p, run, &view[i < views ? i : 0], err);
-        if (status == 0 && i < s.columns) status = view_write(&s.column[i], i, run, err);
+        if (status == 0 && i < s.columns) status = view_write(&s.column[i].cell[s.column[i].result], 0, i, run, err);
     }
     distill_look(run->distill, 0);
     if (status == 0) status = sheet_write(digest, &s, run, err);
@@ -232,7 +233,7 @@ static View tour_view(const DistillConfig *c, int i, int n)
                    .distance = held[0].distance, .fovy = held[0].fovy };
 }
 
-static int turntable(const char *folder, const Run *run, int size, int frames, Err *err)
+static int turntable(const char *folder, const char *name, const Run *run, int size, int frames, Err *err)
 {
     const size_t pixels = (size_t)size * (size_t)size;
     real *rgb = mem_new(3 * pixels, sizeof(real), "turntable", err);
@@ -246,11 +247,35 @@ static int turntable(const char *folder, const Run *run, int size, int frames, E
     Bytes b = { 0 };
     char path[PATH_BYTES];
     if (status == 0) status = gif_encode(&b, frame, frames, 8, err);
-    if (status == 0) status = run_path(path, folder, "turntable.gif", err);
+    if (status == 0) status = run_path(path, folder, name, err);
     if (status == 0) status = file_write(path, b.p, b.n, err);
     bytes_free(&b);
     for (int i = 0; i < frames && frame != NULL; i++) picture_free(&frame[i]);
     mem_free(frame);
+    mem_free(rgb);
+    return status;
+}
+
+/* Of particle p, but the first: its views, and a turntable in the pixels it was made in, at half the frames. */
+static int other_particle(const Run *run, int p, Err *err)
+{
+    const int side = run->distill->config.resolution;
+    char name[32];
+    View view[HELD_OUT];
+    const int views = run_views(view, run);
+    real *rgb = mem_new(3 * (size_t)side * (size_t)side, sizeof(real), "views of a particle", err);
+    int status = rgb == NULL ? -1 : 0;
+    distill_look(run->distill, p);
+    for (int i = 0; i < views && status == 0; i++) {
+        Picture result = { 0 };
+        status = distill_picture(rgb, NULL, NULL, run->distill, &view[i], side, side, err);
+        if (status == 0) status = picture_from_planar(&result, rgb, side, side, "result", err);
+        if (status == 0) status = view_write(&result, p, i, run, err);
+        picture_free(&result);
+    }
+    snprintf(name, sizeof name, "turntable-%d.gif", p);
+    if (status == 0) status = turntable(run->folder, name, run, side, 24, err);
+    distill_look(run->distill, 0);
     mem_free(rgb);
     return status;
 }
@@ -261,7 +286,10 @@ int run_pictures(char sheet_digest[65], const Run *run, Err *err)
     if (run_path(folder, run->folder, "views", err) != 0 || dir_make(folder, err) != 0) return -1;
     if (sheet(sheet_digest, run, err) != 0) return -1;
     if (run->distill->config.field == FIELD_IMAGE) return 0;          /* nothing to turn */
-    return turntable(run->folder, run, 128, 48, err);
+    if (turntable(run->folder, "turntable.gif", run, 128, 48, err) != 0) return -1;
+    for (int p = 1; p < run->distill->config.particles; p++)
+        if (other_particle(run, p, err) != 0) return -1;
+    return 0;
 }
 
 /* Eight views around, as rgb, depth and opacity: one cell of each. */
@@ -316,5 +344,5 @@ int run_tour(const Run *run, const char *folder, int size, int frames, Err *err)
     for (int i = 0; i < AROUND; i++)
         for (int kind = 0; kind < 3; kind++) picture_free(&cell[i][kind]);
     mem_free(work);
-    return status == 0 ? turntable(folder, run, size, frames, err) : -1;
+    return status == 0 ? turntable(folder, "turntable.gif", run, size, frames, err) : -1;
 }

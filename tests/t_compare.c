@@ -326,22 +326,23 @@ static void runs_are_files_and_a_state(void)
         put(runs[i], "run.json", "{}");
         put(runs[i], "log.csv", "step\n");
         put(runs[i], "views/00.png", "picture");
+        put(runs[i], "turntable-1.gif", "of another particle");
         put(runs[i], "time.csv", runs[i]);
         snprintf(name, sizeof name, "%s/state.safetensors", path[i]);
         write_one(name, ST_F32, state, 2, NULL);
     }
     CHECK_OK(compare_runs(&c, path[0], path[1], -1, &err), &err);
-    CHECK(c.fine && c.rows == 1 && c.files == 3 && c.files_bad == 0, "%d files, %d differ: time.csv is no part of it", c.files, c.files_bad);
+    CHECK(c.fine && c.rows == 1 && c.files == 4 && c.files_bad == 0, "%d files, %d differ: time.csv is no part of it", c.files, c.files_bad);
     /* "abc" is FIPS 180-4's first example */
     put("one", "views/01.png", "abc");
     comparison_free(&c);
     CHECK_OK(compare_runs(&c, path[0], path[1], -1, &err), &err);
-    CHECK(!c.fine && c.tensors_bad == 0 && c.files == 4 && c.files_bad == 1, "%d of %d", c.files_bad, c.files);
-    CHECK(strcmp(c.file[3].name, "views/01.png") == 0 && strncmp(c.file[3].a, "ba7816bf8f01cfea", 16) == 0 && c.file[3].b[0] == 0, "%s", c.file[3].name);
+    CHECK(!c.fine && c.tensors_bad == 0 && c.files == 5 && c.files_bad == 1, "%d of %d", c.files_bad, c.files);
+    CHECK(strcmp(c.file[4].name, "views/01.png") == 0 && strncmp(c.file[4].a, "ba7816bf8f01cfea", 16) == 0 && c.file[4].b[0] == 0, "%s", c.file[4].name);
     comparison_free(&c);
     put("two", "views/01.png", "abd");
     CHECK_OK(compare_runs(&c, path[0], path[1], -1, &err), &err);
-    CHECK(!c.fine && c.files_bad == 1 && c.file[3].b[0] != 0, "another picture");
+    CHECK(!c.fine && c.files_bad == 1 && c.file[4].b[0] != 0, "another picture");
     comparison_free(&c);
     CHECK_OK(compare_runs(&c, path[0], path[1], 0, &err), &err);
     CHECK(c.fine && c.files_bad == 1, "listed, but a tolerance is about tensors");
@@ -351,10 +352,11 @@ static void runs_are_files_and_a_state(void)
 
 static void clean_up(void)
 {
-    static const char *const names[] = { "run.json", "log.csv", "time.csv", "state.safetensors", "views/00.png", "views/01.png", "views", "" };
+    static const char *const names[] = { "run.json", "log.csv", "turntable-1.gif", "time.csv", "state.safetensors", "views/00.png", "views/01.png", "views",
+                                         "" };
     static const char *const runs[2] = { "one", "two" };
     for (int i = 0; i < 2; i++)
-        for (int k = 0; k < 8; k++) {
+        for (int k = 0; k < 9; k++) {
             char path[256];
             snprintf(path, sizeof path, "%s/%s/%s", folder, runs[i], names[k]);
             if (unlink(path) != 0) rmdir(path);

@@ -279,8 +279,15 @@ static void stop_after_one(const char *half, const char *whole, const char *prom
 
 typedef struct Kind { const char *prompt, *options; int truth; const char *says[8]; } Kind;      /* says: "!no": is not said */
 
-/* Only with a truth has log.csv a PSNR: here in its last row. */
-static void check_log(const char *folder, int truth)
+static int commas(const char *line)
+{
+    int n = 0;
+    for (; *line != '\n' && *line != '\0'; line++) n += *line == ',';
+    return n;
+}
+
+/* Only with a truth has log.csv a PSNR: here in its last row. Only a LoRA has a loss, a number above 0 at the end of every row. */
+static void check_log(const char *folder, int truth, int lora)
 {
     char path[FOLDER_ROOM];
     void *text = NULL;
@@ -292,19 +299,20 @@ static void check_log(const char *folder, int truth)
     const char *row = s + n;
     while (row > s && (row == s + n || row[-1] != '\n')) row--;
     CHECK(n > 3 && (strstr(row, ",,,") == NULL) == truth, "%s", s);
+    CHECK((strstr(s, ",calls,lora_loss\n") != NULL) == lora && commas(row) == commas(s), "%s", s);
+    if (lora) CHECK(strtod(strrchr(row, ',') + 1, NULL) > 0, "%s", row);
     mem_free(text);
 }
 
-/* An image has a picture for every particle, and they differ. */
-static void check_particles(const char *folder, int particles)
+/* Every particle has pictures, and they differ. */
+static void check_particles(const char *folder, const char *const *names, int particles)
 {
-    char path[FOLDER_ROOM], name[32], digest[4][65];
+    char path[FOLDER_ROOM], digest[4][65];
     Err err = { 0 };
     for (int i = 0; i < particles; i++) {
-        snprintf(name, sizeof name, "views/%02d.png", i);
-        folder_path(path, folder, name);
+        folder_path(path, folder, names[i]);
         CHECK_OK(file_digest(digest[i], path, &err), &err);
-        for (int j = 0; j < i; j++) CHECK(strcmp(digest[i], digest[j]) != 0, "particles %d and %d look the same", j, i);
+        for (int j = 0; j < i; j++) CHECK(strcmp(digest[i], digest[j]) != 0, "%s and %s are the same", names[j], names[i]);
     }
 }
 
@@ -317,14 +325,20 @@ static void one_kind(const Kind *k, const char *prior)
     snprintf(line, sizeof line, "%s --steps 3 --quiet --threads 2 --out OUT", k->options);
     CHECK(command(out, cmd_distill, k->prompt, line, prior, whole) == EXIT_FINE, "%s", out);
     check_says(out, k->says, k->options);
-    check_log(whole, k->truth);
+    check_log(whole, k->truth, strstr(k->options, "vsd") != NULL && strstr(k->options, "PRIOR") != NULL);
     snprintf(line, sizeof line, "%s --steps 3", k->options);
     stop_after_one(half, whole, k->prompt, line, prior);
     CHECK(command(out, cmd_distill, NULL, "--resume --quiet --threads 3 --out OUT", prior, half) == EXIT_FINE, "%s", out);
     same_runs(whole, half);
     const int image = strstr(k->options, "image") != NULL;
     CHECK(is_there(whole, "views/00.png") && is_there(whole, "views/07.png") == !image && is_there(whole, "turntable.gif") == !image, "pictures");
-    if (image && strstr(k->options, "--particles 3") != NULL) check_particles(whole, 3);
+    if (strstr(k->options, "--particles 3") != NULL) check_particles(whole, (const char *const[]){ "views/00.png", "views/01.png", "views/02.png" }, 3);
+    if (strstr(k->options, "--particles 2") != NULL) {
+        check_particles(whole, (const char *const[]){ "views/00.png", "views/particle-1-00.png" }, 2);
+        check_particles(whole, (const char *const[]){ "views/07.png", "views/particle-1-07.png" }, 2);
+        check_particles(whole, (const char *const[]){ "turntable.gif", "turntable-1.gif" }, 2);
+    }
+    CHECK(!is_there(whole, "views/particle-2-00.png") && !is_there(whole, "turntable-2.gif"), "a particle too many");
     CHECK(command(out, cmd_render, whole, image ? "" : "--size 16 --frames 3", prior, "") == EXIT_FINE, "%s", out);
     CHECK(is_there(whole, "render/rgb.png") && is_there(whole, "render/depth.png") == !image, "rendered");
     folder_remove(base);
