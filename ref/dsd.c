@@ -30,25 +30,13 @@ enum { LEVELS_MAX = 1001 };
 /* z: eps* at level T-1 -> level tD, through the levels of the grid above it. */
 static int simulate(real *z, const Step *p, const Estimate *k)
 {
-    const size_t n = estimate_n(k), mark = arena_mark(k->arena);
     int all[LEVELS_MAX], grid[LEVELS_MAX + 1], count = 0;
-    char name[32];
-    real *e = estimate_new(k, "eps");
-    if (e == NULL) return -1;
     const int levels = ode_grid_dsd(all, p->ode_steps, k->S->T);
     for (int i = 0; i < levels && all[i] > p->t_baseline; i++) grid[count++] = all[i];
     grid[count++] = p->t_baseline;
     if (estimate_say_grid(k, grid, count) != 0) return -1;
-    memcpy(z, p->noise, n * sizeof *z);
-    for (int i = 0; i + 1 < count; i++) {
-        snprintf(name, sizeof name, "ode.%d.eps", i);
-        if (guided_eps(e, name, z, grid[i], p->guidance, k) != 0) return -1;
-        ddim_move(z, e, k->S, grid[i], grid[i + 1], n);
-        snprintf(name, sizeof name, "ode.%d.z", i);
-        if (estimate_say(k, name, z) != 0) return -1;
-    }
-    arena_rewind(k->arena, mark);
-    return 0;
+    memcpy(z, p->noise, estimate_n(k) * sizeof *z);
+    return guided_walk(z, grid, count, p->guidance, "ode", "z", k);
 }
 
 int dsd_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
@@ -79,14 +67,6 @@ int dsd_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
     return estimate_say(k, "grad", grad);
 }
 
-/* x <- (x - sigma_t e) / alpha_t */
-static void denoise(real *x0, const real *x, const real *e, int t, const Estimate *k)
-{
-    const size_t n = estimate_n(k);
-    const real at = sched_alpha(k->S, t), st = sched_sigma(k->S, t);
-    for (size_t i = 0; i < n; i++) x0[i] = r_fma(-st, e[i], x[i]) / at;
-}
-
 /* All ode_steps steps of size 1 from x0(T-1) on, beside DDIM itself. x0 is not read: the image is the ODE's. */
 int dsd_star_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
 {
@@ -101,7 +81,7 @@ int dsd_star_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
 
     /* 1. x0(T-1) = (eps* - sigma eps_hat) / alpha */
     if (guided_eps(e, "star.eps", p->noise, grid[0], p->guidance, k) != 0) return -1;
-    denoise(x, p->noise, e, grid[0], k);
+    denoise(x, p->noise, e, k->S, grid[0], n);
     if (estimate_say(k, "x0.0", x) != 0) return -1;
 
     /* 2. x0 <- x0 - grad,  grad = r_s (eps_hat(alpha_s x0 + sigma_s e; y, s) - e) */
@@ -129,7 +109,7 @@ int dsd_star_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
         if (guided_eps(e, name, z, grid[i], p->guidance, k) != 0) return -1;
         if (i < N) ddim_move(z, e, k->S, grid[i], grid[i + 1], n);
     }
-    denoise(x, z, e, grid[N], k);
+    denoise(x, z, e, k->S, grid[N], n);
     return estimate_say(k, "ddim_x0", x);
 }
 

@@ -122,6 +122,10 @@ int guided_eps(real *eps, const char *name, const real *xt, int t, real guidance
 /* The same, away from the negative prompt in place of none: it is e_uncond, for Perp-Neg too. */
 int guided_eps_negative(real *eps, const char *name, const real *xt, int t, real guidance, const Estimate *k);
 
+/* DDIM without noise from level grid[0], where x is, along the grid: x <- level grid[i+1] by the guided prediction at (x, grid[i]), asked at 0 for
+ * level -1. Says WALK.i.eps and WALK.i.STATE.                                                         [DDIM20 Eq.12] */
+int guided_walk(real *x, const int *grid, int count, real guidance, const char *walk, const char *state, const Estimate *k);
+
 /* x0_hat = (x_t - sigma_t eps) / alpha_t, the image the denoiser sees, said as "x0_hat" for the eye: nothing depends on it. */
 int estimate_say_x0_hat(const real *xt, const real *eps, int t, const Estimate *k);
 

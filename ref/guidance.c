@@ -1,4 +1,4 @@
-/* guidance.c -- the one form of classifier-free guidance, the weights w(t), and what estimators say
+/* guidance.c -- the one form of classifier-free guidance, a walk of DDIM by it, the weights w(t), and what estimators say
  *
  *     e = e_uncond + s (e_cond - e_uncond)                                        [CFG22], diffusers' form
  *
@@ -6,6 +6,8 @@
  * scales are converted at the command line, never here.
  */
 #include "ref/estimator.h"
+#include "sampler/invert.h"
+#include "sampler/step.h"
 #include "tensor/mem.h"
 #include "tensor/sum.h"
 
@@ -124,13 +126,30 @@ int guided_eps_negative(real *eps, const char *name, const real *xt, int t, real
     return guided(eps, name, xt, t, guidance, COND_NEGATIVE, k);
 }
 
-int estimate_say_x0_hat(const real *xt, const real *eps, int t, const Estimate *k)
+int guided_walk(real *x, const int *grid, int count, real guidance, const char *walk, const char *state, const Estimate *k)
 {
     const size_t n = estimate_n(k), mark = arena_mark(k->arena);
-    const real at = sched_alpha(k->S, t), st = sched_sigma(k->S, t);
+    char name[NAME_ROOM];
+    real *e = estimate_new(k, "eps");
+    if (e == NULL) return -1;
+    for (int i = 0; i + 1 < count; i++) {
+        const int from = grid[i];
+        snprintf(name, sizeof name, "%s.%d.eps", walk, i);
+        if (guided_eps(e, name, x, from < 0 ? 0 : from, guidance, k) != 0) return -1;
+        ddim_move(x, e, k->S, from, grid[i + 1], n);
+        snprintf(name, sizeof name, "%s.%d.%s", walk, i, state);
+        if (estimate_say(k, name, x) != 0) return -1;
+    }
+    arena_rewind(k->arena, mark);
+    return 0;
+}
+
+int estimate_say_x0_hat(const real *xt, const real *eps, int t, const Estimate *k)
+{
+    const size_t mark = arena_mark(k->arena);
     real *x0_hat = estimate_new(k, "x0_hat");
     if (x0_hat == NULL) return -1;
-    for (size_t i = 0; i < n; i++) x0_hat[i] = r_fma(-st, eps[i], xt[i]) / at;
+    denoise(x0_hat, xt, eps, k->S, t, estimate_n(k));
     const int status = estimate_say(k, "x0_hat", x0_hat);
     arena_rewind(k->arena, mark);
     return status;

@@ -32,33 +32,6 @@
 enum { MOVES_MAX = 1000, KAPPA_STEPS = 10 };
 #define KAPPA_RATE R(0.1)
 
-/* x <- x + (eta sqrt(V)) noise, V the posterior variance of DDPM between the levels                    [DDPM20 Eq.7] */
-static void move_noise(real *x, const real *noise, real eta, const Schedule *S, int p, int q, size_t n)
-{
-    const double abar_p = sched_abar64(S, p), abar_q = sched_abar64(S, q);
-    const real std = (real)((double)eta * sqrt((1 - abar_p) / (1 - abar_q) * (1 - abar_q / abar_p)));
-    for (size_t i = 0; i < n; i++) x[i] = r_fma(std, noise[i], x[i]);
-}
-
-/* x: x0 -> level grid[count-1], along the grid, each move with the prediction at the level it leaves. */
-static int invert(real *x, const int *grid, int count, const Step *p, const Estimate *k)
-{
-    const size_t n = estimate_n(k);
-    char name[32];
-    real *e = estimate_new(k, "eps");
-    if (e == NULL || estimate_say_grid(k, grid, count) != 0) return -1;
-    for (int i = 0; i + 1 < count; i++) {
-        const int official = p->sdi_form == SDI_OFFICIAL, from = official && grid[i] < 0 ? 0 : grid[i];
-        snprintf(name, sizeof name, "inv.%d.eps", i);
-        if (guided_eps(e, name, x, from < 0 ? 0 : from, p->guidance_inverse, k) != 0) return -1;
-        ddim_move(x, e, k->S, from, grid[i + 1], n);
-        if (official) move_noise(x, p->noise + (size_t)i * n, p->noise_scale, k->S, from, grid[i + 1], n);
-        snprintf(name, sizeof name, "inv.%d.x", i);
-        if (estimate_say(k, name, x) != 0) return -1;
-    }
-    return 0;
-}
-
 /* kappa = (x - alpha x0) / sigma of the level that x is at */
 static void noise_of(real *kappa, const real *x, const real *x0, int level, const Estimate *k)
 {
@@ -90,27 +63,45 @@ static int iterate(real *kappa, const real *x0, const Step *p, const Estimate *k
     return 0;
 }
 
+/* x <- x + (eta sqrt(V)) noise, V the posterior variance of DDPM between the levels                    [DDPM20 Eq.7] */
+static void move_noise(real *x, const real *noise, real eta, const Schedule *S, int p, int q, size_t n)
+{
+    const double abar_p = sched_abar64(S, p), abar_q = sched_abar64(S, q);
+    const real std = (real)((double)eta * sqrt((1 - abar_p) / (1 - abar_q) * (1 - abar_q / abar_p)));
+    for (size_t i = 0; i < n; i++) x[i] = r_fma(std, noise[i], x[i]);
+}
+
 /* The official form: grad = x0 - (x_L - sigma_t eps_hat(x_L; y, t)) / alpha_t */
 static int official(real *grad, const real *x0, const Step *p, const Estimate *k)
 {
     const size_t n = estimate_n(k);
     const int t = p->t;
-    const real at = sched_alpha(k->S, t), st = sched_sigma(k->S, t);
     int grid[MOVES_MAX + 1];
-    real *x = estimate_new(k, "x_t"), *eps_hat = estimate_new(k, "eps_cfg"), *kappa = estimate_new(k, "kappa");
+    char name[32];
+    real *x = estimate_new(k, "x_t"), *eps_hat = estimate_new(k, "eps_cfg"), *kappa = estimate_new(k, "kappa"), *target = estimate_new(k, "x0_hat");
     if (k->err->set) return -1;
     if (t < 1) return err_set(k->err, "sdi: t is %d, expected at least 1 for the official form", t);
     const int count = invert_grid_sdi_official(grid, t, p->tau, k->S->T);
     if (p->inversion_steps != count - 1)
         return err_set(k->err, "sdi: inversion_steps is %d, expected %d: the moves of the official grid", p->inversion_steps, count - 1);
+    if (estimate_say_grid(k, grid, count) != 0) return -1;
     memcpy(x, x0, n * sizeof *x);
-    if (invert(x, grid, count, p, k) != 0) return -1;
+    for (int i = 0; i + 1 < count; i++) {
+        const int from = grid[i] < 0 ? 0 : grid[i];
+        snprintf(name, sizeof name, "inv.%d.eps", i);
+        if (guided_eps(eps_hat, name, x, from, p->guidance_inverse, k) != 0) return -1;
+        ddim_move(x, eps_hat, k->S, from, grid[i + 1], n);
+        move_noise(x, p->noise + (size_t)i * n, p->noise_scale, k->S, from, grid[i + 1], n);
+        snprintf(name, sizeof name, "inv.%d.x", i);
+        if (estimate_say(k, name, x) != 0) return -1;
+    }
     noise_of(kappa, x, x0, grid[count - 1], k);
     if (estimate_say(k, "kappa", kappa) != 0 || estimate_say(k, "x_t", x) != 0) return -1;
     if (guided_eps(eps_hat, "eps_cfg", x, t, p->guidance, k) != 0) return -1;
-    for (size_t i = 0; i < n; i++) grad[i] = x0[i] - r_fma(-st, eps_hat[i], x[i]) / at;
+    denoise(target, x, eps_hat, k->S, t, n);
+    for (size_t i = 0; i < n; i++) grad[i] = x0[i] - target[i];
     if (estimate_say(k, "grad", grad) != 0) return -1;
-    return estimate_say_x0_hat(x, eps_hat, t, k);
+    return estimate_say(k, "x0_hat", target);
 }
 
 int sdi_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
@@ -126,8 +117,10 @@ int sdi_grad(real *grad, const real *x0, const Step *p, const Estimate *k)
 
     /* 1. the noise:  kappa = inversion of x0 to t + tau, plus H = noise_scale sigma_t noise             [SDI24 Alg.2, Eq.11] */
     if (p->kappa == KAPPA_INVERSION) {
+        const int count = invert_grid_sdi(grid, target, p->inversion_steps);
+        if (estimate_say_grid(k, grid, count) != 0) return -1;
         memcpy(x, x0, n * sizeof *x);
-        if (invert(x, grid, invert_grid_sdi(grid, target, p->inversion_steps), p, k) != 0) return -1;
+        if (guided_walk(x, grid, count, p->guidance_inverse, "inv", "x", k) != 0) return -1;
         noise_of(kappa, x, x0, target, k);
         if (estimate_say(k, "kappa_inv", kappa) != 0) return -1;
         for (size_t i = 0; i < n; i++) kappa[i] = r_fma(scale, p->noise[i], kappa[i]);

@@ -14,6 +14,12 @@ void diffuse(real *xt, const real *x0, const real *eps, const Schedule *S, int t
     for (size_t i = 0; i < n; i++) xt[i] = r_fma(at, x0[i], st * eps[i]);
 }
 
+void denoise(real *x0, const real *xt, const real *eps, const Schedule *S, int t, size_t n)
+{
+    const real at = sched_alpha(S, t), st = sched_sigma(S, t);
+    for (size_t i = 0; i < n; i++) x0[i] = r_fma(-st, eps[i], xt[i]) / at;
+}
+
 void v_from(real *v, const real *x0, const real *eps, const Schedule *S, int t, size_t n)
 {
     const real at = sched_alpha(S, t), st = sched_sigma(S, t);

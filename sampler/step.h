@@ -11,6 +11,8 @@
 
 /* x_t = alpha_t x0 + sigma_t eps                                                      [DDPM20 Eq.4] */
 void diffuse(real *xt, const real *x0, const real *eps, const Schedule *S, int t, size_t n);
+/* The same solved for x0: x0_hat = (x_t - sigma_t eps) / alpha_t, whatever the prediction type is */
+void denoise(real *x0, const real *xt, const real *eps, const Schedule *S, int t, size_t n);
 /* v = alpha_t eps - sigma_t x0: what a v-prediction network is trained to put out */
 void v_from(real *v, const real *x0, const real *eps, const Schedule *S, int t, size_t n);
 
