@@ -29,9 +29,9 @@ static int in_list(const char *list, const char *name, size_t n)
     return 0;
 }
 
-int bench_read_estimators(BenchAsked *a, const char *all, const char *others, Err *err)
+int bench_read_estimators(BenchAsked *a, const char *standard, const char *all, const char *others, Err *err)
 {
-    const char *list = opt_has(a->o, "estimators") ? opt_string(a->o, "estimators") : all;
+    const char *list = opt_has(a->o, "estimators") ? opt_string(a->o, "estimators") : standard;
     for (const char *at = list;; at++) {
         char name[32];
         const size_t n = strcspn(at, ",");

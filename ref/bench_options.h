@@ -19,9 +19,9 @@ typedef struct BenchAsked {
     int count;
 } BenchAsked;
 
-/* --estimators, or `all`: names out of `all` with commas between them, each once. -1 with err set; `others` says why a name that is an
+/* --estimators, or `standard`: names out of `all` with commas between them, each once. -1 with err set; `others` says why a name that is an
  * estimator's, but not in `all`, is not taken. */
-int bench_read_estimators(BenchAsked *a, const char *all, const char *others, Err *err);
+int bench_read_estimators(BenchAsked *a, const char *standard, const char *all, const char *others, Err *err);
 /* An option of some estimators alone needs one of those. */
 int bench_check_own(const BenchAsked *a, Err *err);
 /* What was given on the command line, into the settings of a run by estimator e. */

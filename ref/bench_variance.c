@@ -1,6 +1,7 @@
 /* bench_variance.c -- the draws of bench_variance.h, and what is added up of them */
 #include "ref/bench_variance.h"
 #include "ref/progress.h"
+#include "ref/render_score.h"
 #include "ref/view_camera.h"
 #include "tensor/mem.h"
 #include "tensor/sum.h"
@@ -25,7 +26,8 @@ typedef struct Lab {
     RenderSettings settings;
     size_t n, pixels;                  /* of x0; H W */
     real *hwc;                         /* (H,W,3): the render, then a cotangent of it */
-    real *x0;                          /* (3,H,W) */
+    real *x0;                          /* (particles,3,H,W): of the first particle, which is measured, and of the others */
+    RenderScore renders;               /* of vsd: all of them */
     real *image, *theta;               /* gradients of a block: (draws,n), (draws,theta) */
     Arena *arena;
     Progress progress;
@@ -62,6 +64,14 @@ static void choose_time(Lab *lab, uint32_t step)
     lab->t = timestep_uniform(lab->d->S->T, c->t_min, c->t_max, rng_uniform_at((RngAt){ c->seed, 0, step, RNG_TIMESTEP }, 0));
 }
 
+static void render(real *x0, Lab *lab, const Field *f)
+{
+    RenderOut out = { .rgb = lab->hwc };
+    render_view(&out, lab->d->renderer, f, &lab->camera, &lab->settings);
+    for (size_t i = 0; i < lab->pixels; i++)
+        for (size_t j = 0; j < 3; j++) x0[j * lab->pixels + i] = r_fma(R(2.0), lab->hwc[3 * i + j], R(-1.0));
+}
+
 /* x0 = 2 g(theta, view) - 1. number: of the view in its block, for the jitter of camera and samples. */
 static int look(Lab *lab, const View *view, uint32_t number, uint32_t step)
 {
@@ -76,10 +86,7 @@ static int look(Lab *lab, const View *view, uint32_t number, uint32_t step)
         rng_uniform(d->jitter, (RngAt){ lab->config->seed, number, step, RNG_JITTER }, lab->pixels * (size_t)c->samples);
         lab->settings.jitter = d->jitter;
     }
-    RenderOut out = { .rgb = lab->hwc };
-    render_view(&out, d->renderer, d->field, &lab->camera, &lab->settings);
-    for (size_t i = 0; i < lab->pixels; i++)
-        for (size_t j = 0; j < 3; j++) lab->x0[j * lab->pixels + i] = r_fma(R(2.0), lab->hwc[3 * i + j], R(-1.0));
+    for (int i = 0; i < lab->renders.count; i++) render(lab->x0 + (size_t)i * lab->n, lab, d->particle[i].field);
     return 0;
 }
 
@@ -99,8 +106,9 @@ static int gradient(real *g, Lab *lab, const Probe *probe, RngAt at, SteinStep *
     PhiSource source = { .kind = c->phi, .channels = lab->d->D->channels, .pixels = lab->pixels, .net = c->depth_net, .S = lab->d->S };
     const Phi phi = phi_of(&source);
     const Trace listener = stein_listener(heard);
+    const Denoiser score = render_score_denoiser(&lab->renders);
     PerpNeg away;
-    const Estimate k = { .S = lab->d->S, .D = &lab->counted, .phi = &phi, .view = lab->view, .negative = c->negative, .arena = lab->arena,
+    const Estimate k = { .S = lab->d->S, .D = &lab->counted, .D_phi = &score, .phi = &phi, .view = lab->view, .negative = c->negative, .arena = lab->arena,
                          .perp_neg = perp_neg_of_view(&away, c->perp_neg, &lab->view, &c->thresholds),
                          .trace = heard == NULL ? NULL : &listener, .err = lab->err };
     Step p;
@@ -250,11 +258,11 @@ static int measure_mu(BenchVariance *b, Lab *lab, const DistillConfig *c, const 
 
 /* ---- rows ---- */
 
-static VarianceMean mean_of(const DistillConfig *c)
+static VarianceMean mean_of(const DistillConfig *c, int particles)
 {
     const Step *p = &c->draw.settings;
     EstimatorGrad *grad = c->draw.estimator->grad;
-    if (grad == sds_grad) return MEAN_SDS;
+    if (grad == sds_grad || (grad == vsd_grad && particles == 1)) return MEAN_SDS;
     if (grad == ssd_grad && p->ssd_sign == SSD_UNBIASED) return MEAN_SDS;
     if (grad == sdi_grad && p->sdi_form == SDI_PAPER && p->kappa == KAPPA_RANDOM) return MEAN_SDS;
     return grad == fsd_grad ? MEAN_SDS_OF_RUNS : MEAN_OTHER;
@@ -319,10 +327,15 @@ static long draws_of(const BenchVariance *b)
 static int lab_new(Lab *lab, Distill *d, const BenchVariance *b, Err *err)
 {
     const size_t block = (size_t)(b->ring_blocks > 0 ? RING_VIEWS : b->views * b->noises), larger = b->n[0] > b->n[1] ? b->n[0] : b->n[1];
+    int particles = 1;
+    for (int i = 0; i < b->rows; i++)
+        if (b->row[i].estimator->grad == vsd_grad) particles = d->config.particles;
     *lab = (Lab){ .config = &b->config, .d = d, .n = b->n[SPACE_IMAGE], .pixels = b->n[SPACE_IMAGE] / 3, .err = err };
     lab->counted = (Denoiser){ d->D->channels, d->D->h, d->D->w, counted_predict, lab };
     lab->hwc = mem_new(3 * lab->pixels, sizeof(real), "render", err);
-    lab->x0 = mem_new(lab->n, sizeof(real), "render", err);
+    lab->x0 = mem_new((size_t)particles * lab->n, sizeof(real), "render", err);
+    lab->renders = (RenderScore){ .S = d->S, .channels = d->D->channels, .h = d->D->h, .w = d->D->w, .count = particles };
+    for (int i = 0; i < particles; i++) lab->renders.image[i] = lab->x0 + (size_t)i * lab->n;
     lab->image = mem_new(block * lab->n, sizeof(real), "gradients", err);
     lab->theta = mem_new(block * larger, sizeof(real), "gradients", err);
     lab->arena = arena_new(err);
@@ -355,7 +368,7 @@ int bench_variance(BenchVariance *b, Distill *d, const DistillConfig *each, int 
         const int own = e->weight[0] == '\0';                      /* sdi, ism: r_t */
         c[i] = each[i];
         c[i].draw.timesteps = (TimestepPolicy){ .kind = TIMESTEP_UNIFORM, .min = config->t_min, .max = config->t_max };
-        b->row[i] = (VarianceRow){ .estimator = e, .weight = own ? WEIGHT_RATIO : c[i].draw.settings.weight, .mean = mean_of(&c[i]) };
+        b->row[i] = (VarianceRow){ .estimator = e, .weight = own ? WEIGHT_RATIO : c[i].draw.settings.weight, .mean = mean_of(&c[i], d->config.particles) };
     }
     int status = lab_new(&lab, d, b, err);
     progress_start(&lab.progress, "draw", 0, draws_of(b), config->quiet);
@@ -369,7 +382,7 @@ int bench_variance(BenchVariance *b, Distill *d, const DistillConfig *each, int 
     return status;
 }
 
-int variance_measures(const Estimator *e) { return e->grad != vsd_grad && e->grad != dsd_star_grad; }
+int variance_measures(const Estimator *e) { return e->grad != dsd_star_grad; }
 
 double variance_bias(int *limit, const VarianceFigures *f)
 {

@@ -19,6 +19,9 @@
  * MU (ssd). mu = sum <f,h> / sum <h,h> in every tenth of t (stein.h, nothing forgotten), from draws of its own, so that what it is then used on
  * is unbiased. before, after: V_noise of d/dx0 in that tenth at mu = 0 and at the mu of the run. V_t and V_view do not hang on mu.
  *
+ * VSD. Its particles are those of the field's run, the first of them is measured, and their score is the exact one (render_score.h), for a LoRA would
+ * be learnt along a run. Of one particle it is SDS, to rounding.
+ *
  * Draws are taken one after the other; the prior and the renderer use all threads within one, so results do not depend on their number.
  * Addresses: those of a step of a run (draw.h, view_sample, RNG_JITTER), in steps from 2^31 on, which no run reaches.
  */
@@ -73,7 +76,7 @@ typedef struct BenchVariance {
  * t; the guidance of the first is the references'. d is as it was afterwards. -1 with err set: memory, the prior's error, a value that is not
  * finite (estimator, draw and index are named). */
 int bench_variance(BenchVariance *out, Distill *d, const DistillConfig *each, int count, const VarianceConfig *config, Err *err);
-/* Does it do without a second network and give one step's gradient? vsd and dsd_star do not. */
+/* Is a step of it a draw? dsd_star's is not: it stands where the steps of its run before have left their ODE. */
 int variance_measures(const Estimator *e);
 
 /* Square root of bias2 over reference2; *limit: it cannot be told from 0, and this is the most it may be, two standard errors above what was

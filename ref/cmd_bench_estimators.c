@@ -30,7 +30,7 @@ static const Option own[] = {
     { "Options", "csv", OPT_STRING, OPT_HOST, NULL, "FILE", "a row a run", 0, 0, NULL },
 };
 /* Of distill, but not here: said otherwise above, or of no use. */
-static const char left_out[] = "estimator steps budget truncated-anneal eval-every out resume overwrite checkpoint-every reference reference-view reference-weight";
+static const char left_out[] = "preset estimator steps budget truncated-anneal eval-every out resume overwrite checkpoint-every reference reference-view reference-weight";
 static const Command command = {
     "bench estimators", "every estimator's pictures at one budget, side by side", "sdref bench estimators PROMPT [PROMPT ...] [options]", examples,
     own, sizeof own / sizeof own[0], 1, PROMPTS, "PROMPT (as distill takes it)",
@@ -198,7 +198,7 @@ int cmd_bench_estimators(int argc, char *const *argv)
         b->asked = (BenchAsked){ .o = o, .table = &table };
         b->judge = judge;
         b->sides = flat ? 1 : SIDES;
-        status = bench_read_estimators(&b->asked, flat ? image : volume, "it follows one image: --field image", &err);
+        status = bench_read_estimators(&b->asked, flat ? image : volume, flat ? image : volume, "it follows one image: --field image", &err);
     }
     if (status == 0) status = bench_check_own(&b->asked, &err);
     if (status == 0) status = bench(b, &err);

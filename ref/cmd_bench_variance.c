@@ -22,7 +22,7 @@ static const char *const examples[] = {
 static const Option own[] = {
     { "Options", "run", OPT_STRING, OPT_RESULT, NULL, "FOLDER", "a run: its prompt, prior and field, not PROMPT and the settings below", 0, 0, NULL },
     { "Options", "after", OPT_INT, OPT_RESULT, "0", "N", "of a new run: steps of sds that the field takes first, out of --steps", 0, 10000000, NULL },
-    { "Options", "estimators", OPT_STRING, OPT_RESULT, NULL, "LIST", "with commas between them. Default: all but vsd and dsd_star", 0, 0, NULL },
+    { "Options", "estimators", OPT_STRING, OPT_RESULT, NULL, "LIST", "with commas between them. Default: all but vsd, which has the exact score of its particles here and with one of them is sds, and dsd_star", 0, 0, NULL },
     { "Options", "count", OPT_INT, OPT_RESULT, "128", "N", "draws of t, view and noise, a multiple of 32", VARIANCE_COUNT_MIN, VARIANCE_COUNT_MAX,
       NULL },
     { "Options", "t-min", OPT_REAL, OPT_RESULT, "0.02", NULL, "t is uniform from this share of 1000, for every estimator", 0, 1, NULL },
@@ -32,7 +32,7 @@ static const Option own[] = {
     { "Options", "svg", OPT_STRING, OPT_HOST, NULL, "FILE", "variance against calls of the prior", 0, 0, NULL },
 };
 /* Of distill, but not here: said otherwise above, or of no use. */
-static const char left_out[] = "preset estimator anneal t-min t-max seed eval-every budget out resume overwrite checkpoint-every";
+static const char left_out[] = "preset estimator anneal t-min t-max seed eval-every budget out resume overwrite checkpoint-every particles particle-score lora-lr";
 
 static const Command command = {
     "bench variance", "how much the estimators' gradients vary, and what that costs", "sdref bench variance PROMPT|--run FOLDER [options]", examples,
@@ -41,7 +41,7 @@ static const Command command = {
 
 /* ---- what was asked for ---- */
 
-static const char *const all_estimators = "sds,csd,nfsd,sdi,ism,asd,dsd,cds,fsd,ssd";
+static const char *const standard = "sds,csd,nfsd,sdi,ism,asd,dsd,cds,fsd,ssd", *const measured = "sds,csd,nfsd,sdi,ism,asd,dsd,cds,fsd,ssd,vsd";
 
 /* Beside --run the settings are the run's. */
 static int check_given(const BenchAsked *a, Err *err)
@@ -92,6 +92,7 @@ static int config_of(DistillConfig *c, Run *run, const Options *settings, const 
     }
     if (status == 0) status = opt_load(o, "estimator", e->name, "the table", err);
     if (status == 0) status = bench_load_given(o, a, e, err);
+    if (status == 0) status = opt_load(o, "particle-score", "exact", "the table", err);
     if (status == 0) status = run_estimator_open(o, err);
     if (status == 0) status = run_estimator_config(c, o, err);
     if (status == 0 && c->mu == MU_LEAVE_ONE_OUT)
@@ -163,7 +164,7 @@ static int variance(const Options *o, const BenchTable *table, Err *err)
     BenchAsked a = { .o = o, .table = table };
     Run run = { 0 };
     char *prompt = NULL;
-    if (bench_read_estimators(&a, all_estimators, "it needs a second network, or is no step of a run", err) != 0 || check_given(&a, err) != 0) return -1;
+    if (bench_read_estimators(&a, standard, measured, "it follows one ODE over the steps of a run, so no step is a draw by itself", err) != 0 || check_given(&a, err) != 0) return -1;
     const char *folder = opt_string(o, "run");
     Options *settings = opt_new(&distill_command, err);
     int status = settings == NULL ? -1 : folder != NULL ? run_settings_read(settings, &prompt, folder, err) : load_prompt(&prompt, settings, &a, err);

@@ -320,7 +320,8 @@ variances() {   # of a new image, by threads; of a run's field
     gives "bench estimators of images" 0 'dsd_star *1 *2 * of 1 *' "$sdref" bench estimators "a red mug" --field image --estimators dsd_star --cameras 4 --budget 4 --quiet
     refuses "an image's estimator of a volume" "*--estimators*'dsd_star'*--field image*" "$sdref" bench estimators "a red mug" --estimators dsd_star
     refuses "bench estimators of nothing that is known" '*"a rd mug"*red*' "$sdref" bench estimators "a rd mug"
-    refuses "an estimator with a second network" "*--estimators*'vsd'*sds,csd*second network*" "$sdref" bench variance "a red mug" --estimators sds,vsd
+    refuses "an ODE over a run" "*--estimators*'dsd_star'*sds,csd*vsd*ODE*no step is a draw*" "$sdref" bench variance "a red mug" --estimators sds,dsd_star
+    gives "bench variance of particles" 0 'vsd *' "$sdref" bench variance --run "$work/a-$number" --estimators vsd --count 64 --quiet
     refuses "an estimator that is none" "*--estimators*'sdx'*" "$sdref" bench variance "a red mug" --estimators sds,sdx
     refuses "an estimator twice" "*--estimators*'sds' twice*" "$sdref" bench variance "a red mug" --estimators sds,asd,sds
     refuses "an option that none reads" '*--w1*none of --estimators*' "$sdref" bench variance "a red mug" --estimators sds --w1 2
