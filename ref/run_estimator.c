@@ -121,6 +121,8 @@ int run_estimator_start(Run *run, DistillConfig *c, const Options *o, Err *err)
     if (run_estimator(o)->grad == dsd_star_grad && c->steps > most)
         return err_set(err, "--steps: found %ld with --estimator dsd_star, expected at most %d: each is a step of DDIM, and the prior has %d levels",
                        c->steps, most, run->S->T);
+    if (run_estimator(o)->grad == sdi_grad && c->draw.settings.sdi_form == SDI_OFFICIAL && run->S->T % 10 != 0)
+        return err_set(err, "--form: found official, but the prior has %d levels, expected a multiple of 10 for it, or --form paper", run->S->T);
     if (!is_ssd(o) || !phi_asks_network(c->phi)) return 0;
     run->depth_net = depth_open(opt_string(o, "depth-net"), err);
     if (run->depth_net == NULL) return -1;

@@ -81,6 +81,7 @@ static int official(real *grad, const real *x0, const Step *p, const Estimate *k
     real *x = estimate_new(k, "x_t"), *eps_hat = estimate_new(k, "eps_cfg"), *kappa = estimate_new(k, "kappa"), *target = estimate_new(k, "x0_hat");
     if (k->err->set) return -1;
     if (t < 1) return err_set(k->err, "sdi: t is %d, expected at least 1 for the official form", t);
+    if (k->S->T % 10 != 0) return err_set(k->err, "sdi: the schedule has %d levels, expected a multiple of 10 for the official form", k->S->T);
     const int count = invert_grid_sdi_official(grid, t, p->tau, k->S->T);
     if (p->inversion_steps != count - 1)
         return err_set(k->err, "sdi: inversion_steps is %d, expected %d: the moves of the official grid", p->inversion_steps, count - 1);

@@ -5,22 +5,21 @@
 #include "ref/phi.h"
 #include "ref/verify_denoiser.h"
 #include "ref/verify_internal.h"
-#include "sampler/invert.h"
+#include "ref/verify_scale.h"
 #include "sampler/step.h"
 #include "tensor/mem.h"
-#include "tensor/sum.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Who listens to a step. noise: norm of eps*; ode_steps: of dsd, else 0. */
-typedef struct Scaled { Check *check; const Schedule *S; int ode_steps; double noise; } Scaled;
+/* Who listens to a step. xt (n): the last that was said as x_t, if any was. */
+typedef struct Ear { Check *check; Scales scales; real *xt; int has_xt; } Ear;
 
 /* ---- predictions: by the file's network, or the file's own ---- */
 
 static int recorded_give(void *self, const char *name, real *v, size_t n, Err *err)
 {
-    Check *c = ((Scaled *)self)->check;
+    Check *c = ((Ear *)self)->check;
     real *found = check_read(c, name, n, err);
     if (found == NULL) return -1;
     memcpy(v, found, n * sizeof *v);
@@ -28,7 +27,7 @@ static int recorded_give(void *self, const char *name, real *v, size_t n, Err *e
     return check_given(c, name, err);
 }
 
-static int recorded_has(void *self, const char *name) { return check_has(((Scaled *)self)->check, name); }
+static int recorded_has(void *self, const char *name) { return check_has(((Ear *)self)->check, name); }
 
 static Schedule *read_schedule(const Check *c, Err *err)
 {
@@ -84,62 +83,29 @@ static int read_step(Step *p, const Estimator *e, const Check *c, Err *err)
     return 0;
 }
 
-/* The largest norm among the file's tensors whose names begin so; with_parts: or that are a prediction of a move. */
-static double largest(const Check *c, const char *begins, int with_parts, Err *err)
+static int heard_put(void *self, const char *name, real *v, Shape shape, Err *err)
 {
-    double top = 0;
-    for (int i = 0; i < st_count(c->file); i++) {
-        const StTensor *t = st_at(c->file, i);
-        const char *dot = strrchr(t->name, '.');
-        const int part = with_parts && dot != NULL && strcmp(dot, ".eps") == 0;
-        if ((strncmp(t->name, begins, strlen(begins)) != 0 && !part) || t->count == 0) continue;
-        real *v = check_read(c, t->name, (size_t)t->count, err);
-        if (v == NULL) return 0;
-        top = fmax(top, (double)r_sqrt(sumsq16(v, (size_t)t->count)));
-        mem_free(v);
-    }
-    return top;
-}
-
-/* c |p| of vocabulary.h: p the largest prediction or noise, c the factor it enters with. Predictions that are guided already, which a file
- * may have without their parts, enter as they are. */
-static void set_scales(Check *c, const Step *p, const Estimator *e, const Schedule *S, Err *err)
-{
-    const double s = fmax(fabs((double)p->guidance), estimator_reads(e, "w1") ? fmax(fabs((double)p->w1), fabs((double)p->w2)) : 0);
-    const double plain = fmax(largest(c, "eps_cond", 0, err), fmax(largest(c, "eps_uncond", 0, err), largest(c, "eps_negative", 0, err)));
-    const double noise = fmax(largest(c, "in.noise", 0, err), largest(c, "in.eps_star", 0, err)), any = fmax(largest(c, "eps_", 1, err), noise);
-    const double guided = fmax(s * plain, any), r = (double)sched_r(S, p->t), phi = fabs(largest(c, "phi", 0, err));
-    const double w = estimator_reads(e, "weight") ? (double)weight_at(p->weight, S, p->t) : r;
-    c->scale[COMBINES_PREDICTION] = any;
-    c->scale[COMBINES_GUIDANCE] = s * plain;
-    c->scale[COMBINES_WEIGHT] = w * guided;
-    c->scale[COMBINES_RATIO] = r * guided;
-    c->scale[COMBINES_PHI] = phi * noise;
+    Ear *ear = self;
+    const size_t n = shape_count(shape);
+    scales_at(ear->check->scale, &ear->scales, name);
+    scales_hear(&ear->scales, name, v, n);                  /* ours, before the file's takes its place */
+    if (check_put(ear->check, name, v, shape, err) != 0) return -1;
+    if (strcmp(name, "x_t") != 0) return 0;
+    memcpy(ear->xt, v, n * sizeof *v);
+    ear->has_xt = 1;
+    return 0;
 }
 
 /* Predictions at x_t that the file has, though the estimator did not need them here (their factor is 0). */
-static int leftovers(Check *c, const Step *p, size_t n, const Estimate *k, Err *err)
+static int leftovers(const Ear *ear, const Step *p, const Estimate *k)
 {
     static const struct { const char *name; CondKind kind; } which[] = { { "eps_uncond", COND_NULL }, { "eps_negative", COND_NEGATIVE } };
-    int status = 0;
-    real *xt = check_has(c, "x_t") ? check_read(c, "x_t", n, err) : NULL;
-    real *eps = xt == NULL ? NULL : estimate_new(k, "eps");
-    for (int i = 0; i < 2 && eps != NULL && status == 0; i++)
-        if (check_has(c, which[i].name) && !check_heard(c, which[i].name)) status = predicted_eps(eps, which[i].name, xt, p->t, which[i].kind, k);
-    mem_free(xt);
-    return err->set ? -1 : status;
-}
-
-/* Each grad.K of dsd_star has its own scale: r of the level it steps to. */
-static int scaled_put(void *self, const char *name, real *v, Shape shape, Err *err)
-{
-    Scaled *a = self;
-    int step, grid[1001];
-    if (a->ode_steps > 0 && sscanf(name, "grad.%d", &step) == 1) {
-        ode_grid_dsd(grid, a->ode_steps, a->S->T);
-        a->check->scale[COMBINES_STEP] = (double)sched_r(a->S, grid[step + 1]) * a->noise;
-    }
-    return check_put(a->check, name, v, shape, err);
+    real *eps = estimate_new(k, "eps");
+    int status = eps == NULL ? -1 : 0;
+    for (int i = 0; i < 2 && status == 0 && ear->has_xt; i++)
+        if (check_has(ear->check, which[i].name) && !check_heard(ear->check, which[i].name))
+            status = predicted_eps(eps, which[i].name, ear->xt, p->t, which[i].kind, k);
+    return status;
 }
 
 /* What a step is made of besides its settings. map: what the render says to phi. */
@@ -171,6 +137,16 @@ static int read_phi(Given *g, const Check *c, const Schedule *S, const StTensor 
     if (maps[kind] != NULL) g->source.render = g->map = check_read(c, maps[kind], kind == PHI_NORMALS ? 3 * pixels : pixels, err);
     if (maps[kind] != NULL && g->map == NULL) return -1;
     return phi_asks_network(g->source.kind) ? read_phi_network(&g->source, &g->net, c, x, err) : 0;
+}
+
+/* Times that the schedule has. */
+static int check_levels(const Step *p, const Check *c, const Schedule *S, Err *err)
+{
+    const struct { const char *key; int level; } levels[] = { { "t", p->t }, { "s", p->s }, { "t_baseline", p->t_baseline }, { "ode_steps", p->ode_steps } };
+    for (int i = 0; i < 4; i++)
+        if (levels[i].level >= S->T)
+            return err_set(err, "%s: metadata '%s' is %d, expected less than %d: the schedule's length", st_path(c->file), levels[i].key, levels[i].level, S->T);
+    return 0;
 }
 
 /* Perp-Neg alone: x_t, and the guided prediction there as `grad`. */
@@ -225,11 +201,11 @@ static int one_step(Check *c, const Schedule *S, Arena *arena, Err *err)
     Asked asked = { 0 };
     AskedLora lora = { 0 };
     Denoiser D = { 0 }, D_phi = { 0 };
-    Scaled scaled = { .check = c, .S = S };
-    Trace trace = { .put = scaled_put, .self = &scaled };
+    Ear ear = { .check = c };
+    Trace trace = { .put = heard_put, .self = &ear };
     Estimate k = { .S = S, .D = &D, .arena = arena, .trace = &trace, .err = err };
     if (e == NULL || read_step(&p, e, c, err) != 0) return -1;
-    if (p.t >= S->T) return err_set(err, "%s: metadata 't' is %d, expected less than %d: the schedule's length", st_path(c->file), p.t, S->T);
+    if (check_levels(&p, c, S, err) != 0) return -1;
     int status = read_given(&given, &p, &k, e, c, x, err);
     if (status == 0) {
         const int asks = ask_open(&asked, &D, c, S, x, err);
@@ -242,11 +218,10 @@ static int one_step(Check *c, const Schedule *S, Arena *arena, Err *err)
             trace.has = recorded_has;
         }
         real *grad = arena_real(arena, (size_t)x->count, "grad");
-        set_scales(c, &p, e, S, err);
-        scaled.noise = largest(c, "in.eps_star", 0, err);
-        scaled.ode_steps = p.ode_steps;
+        ear.xt = arena_real(arena, (size_t)x->count, "x_t");
+        scales_start(&ear.scales, e, &p, S, (size_t)x->count);
         status = asks < 0 || err->set ? -1 : e->grad(grad, given.x0, &p, &k);
-        if (status == 0) status = leftovers(c, &p, (size_t)x->count, &k, err);
+        if (status == 0) status = leftovers(&ear, &p, &k);
         if (status == 0 && learned) status = ask_lora_loss(&lora, given.x0, err);
         ask_lora_close(&lora);
         ask_close(&asked);

@@ -322,6 +322,12 @@ static void the_released_form_is_its_closed_form(void)
     }
     check_refused(x0, sdi_grad, &(Step){ .t = 980, .sdi_form = SDI_OFFICIAL, .inversion_steps = 10, .noise = noise }, "is 10, expected 11", &s);
     check_refused(x0, sdi_grad, &(Step){ .t = 0, .sdi_form = SDI_OFFICIAL, .inversion_steps = 1, .noise = noise }, "t is 0", &s);
+    ScheduleConfig odd = schedule_config_sd();
+    odd.num_train_timesteps = 505;
+    Schedule *S = schedule_new(&odd, &s.err);
+    s.k.S = S;
+    check_refused(x0, sdi_grad, &(Step){ .t = 400, .sdi_form = SDI_OFFICIAL, .inversion_steps = 1, .noise = noise }, "505 levels, expected a multiple of 10", &s);
+    schedule_free(S);
     teardown(&s);
 }
 

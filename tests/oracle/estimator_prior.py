@@ -23,21 +23,24 @@ def abar_sd():
 
 
 class Prior:
-    """abar: (T) float64, or None for Stable Diffusion's; prediction: what the network puts out, as in a scheduler_config.json."""
+    """abar: (T) float64, or None for Stable Diffusion's; prediction: what the network puts out, as in a scheduler_config.json; size: H, W; dtype: of
+    the file's floats, to which what is drawn is rounded before it is used."""
 
-    def __init__(self, folder, draw, tokens=8, abar=None, prediction="epsilon"):
-        self.folder, self.prediction, self.own_abar = folder, prediction, abar
+    def __init__(self, folder, draw, tokens=8, abar=None, prediction="epsilon", size=(16, 16), dtype="F64"):
+        self.folder, self.prediction, self.own_abar, self.size, self.dtype = folder, prediction, abar, size, dtype
         self.abar = abar_sd() if abar is None else abar
         self.net = load_network(folder).double().eval()
         config = self.net.config
-        self.channels, self.side = config.in_channels, 16
+        self.channels, self.draw = config.in_channels, draw
         width = config.get("encoder_hid_dim") or config.get("cross_attention_dim")
         kinds = ("cond", "uncond", "negative") if type(self.net).__name__ == "UNet2DConditionModel" else ()
-        self.embed = {kind: torch.randn((1, tokens, width), generator=draw, dtype=torch.float64) for kind in kinds}
-        self.draw = draw
+        self.embed = {kind: self.drawn(1, tokens, width) for kind in kinds}
+
+    def drawn(self, *shape, scale=1.0):
+        return (scale * torch.randn(shape, generator=self.draw, dtype=torch.float64)).to(DTYPES[self.dtype]).double()
 
     def normal(self, many=1):
-        return torch.randn((many, self.channels, self.side, self.side), generator=self.draw, dtype=torch.float64)
+        return self.drawn(many, self.channels, *self.size)
 
     def a(self, t): return 1.0 if t < 0 else math.sqrt(float(self.abar[t]))
     def s(self, t): return 0.0 if t < 0 else math.sqrt(1 - float(self.abar[t]))
@@ -50,12 +53,12 @@ class Prior:
     def diffuse(self, x0, noise, t):
         return self.a(t) * x0 + self.s(t) * noise
 
-    def run(self, x, t, kind, net=None):
+    def run(self, x, t, kind):
         """The network's output; more channels than x has are a variance, as DeepFloyd's are."""
         with float64_throughout():
             time = torch.tensor([float(t)], dtype=torch.float64)
             words = (self.embed[kind],) if self.embed else ()
-            return (net or self.net)(x, time, *words).sample[:, :self.channels]
+            return self.net(x, time, *words).sample[:, :self.channels]
 
     def to_eps(self, y, x, t):
         if self.prediction == "v_prediction":
@@ -64,10 +67,10 @@ class Prior:
             return (x - self.a(t) * y) / self.s(t)
         return y
 
-    def eps(self, x, t, kind="cond", net=None):
-        """Level -1 is asked at 0, as any other image that has no noise."""
+    def eps(self, x, t, kind="cond"):
+        """Level -1 is asked at 0."""
         with torch.no_grad():
-            return self.to_eps(self.run(x, max(t, 0), kind, net), x, max(t, 0))
+            return self.to_eps(self.run(x, max(t, 0), kind), x, max(t, 0))
 
     def cfg(self, x, t, scale, away="uncond"):
         parts = {"cond": self.eps(x, t, "cond"), away: self.eps(x, t, away)}
@@ -77,15 +80,15 @@ class Prior:
         return self.a(q) * (x - self.s(p) * e) / self.a(p) + self.s(q) * e
 
 
-def write(path, prior, name, meta, inputs, results, dtype="F64", network=True):
-    """inputs without "in.". network: the file names prior's folder; without it the file says nothing of prompts either. dtype: of all floats."""
+def write(path, prior, name, meta, inputs, results, network=True):
+    """inputs without "in.". network: the file names prior's folder; without it the file says nothing of prompts either."""
     given = dict(inputs)
     if prior.own_abar is not None:
         given["alphas_cumprod"] = prior.own_abar
     if network:
         given.update({"embed." + k: v for k, v in prior.embed.items()})
     tensors = {**{"in." + k: v for k, v in given.items()}, **results}
-    kept = lambda k, v: v if not v.is_floating_point() else v.double() if k == "in.alphas_cumprod" else v.to(DTYPES[dtype])
+    kept = lambda k, v: v if not v.is_floating_point() else v.double() if k == "in.alphas_cumprod" else v.to(DTYPES[prior.dtype])
     meta = {"format": "sdref-trace-1", "kind": "estimator", "estimator": name, **{k: str(v) for k, v in meta.items()},
             "made_with": f"diffusers {diffusers.__version__}, PyTorch {torch.__version__}, float64"}
     if network:
