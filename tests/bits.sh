@@ -57,13 +57,13 @@ work() {   # threads, folder, command...
     grep -E '[0-9a-f]{16}' "../selftest.all" >selftest.txt || { echo "selftest printed no digest" >&2; return 1; }
 }
 
-# The list of one program's files; `content`: the status of its selftest, 0 when it is fine.
-list_of() {   # list, threads, command...
-    list=$1; threads=$2; shift 2
-    rm -rf "$tmp/run"; mkdir "$tmp/run"
-    (work "$threads" "$tmp/run/files" "$@") >"$tmp/log" 2>&1 </dev/null || return 1
-    content=$(cat "$tmp/run/selftest.status")
-    (cd "$tmp/run/files" && find . -type f ! -name time.csv | sort | xargs sha256sum) >"$list"
+# The list of one program's files, $tmp/list.NUMBER; in $tmp/run.NUMBER the status of its selftest, 0 when it is fine; $tmp/log.NUMBER.
+list_of() {   # f32 or f64, threads, command...
+    number=$1; threads=$2; shift 2
+    run=$tmp/run.$number
+    rm -rf "$run" "$tmp/list.$number"; mkdir "$run"
+    (work "$threads" "$run/files" "$@") >"$tmp/log.$number" 2>&1 </dev/null || return 1
+    (cd "$run/files" && find . -type f ! -name time.csv | sort | xargs sha256sum) >"$tmp/list.$number"
 }
 
 digest_of() { grep -v 'run\.json$' "$1" | sha256sum | cut -c 1-64; }
@@ -79,9 +79,9 @@ if [ "${1:-}" = --program ]; then
     case $program in /*) ;; *) program=$PWD/$program ;; esac
     set -- "$@" "$program"
     case $("$@" --version) in *binary32*) number=f32 ;; *binary64*) number=f64 ;; *) echo "bits.sh: $program: found no version of sdref" >&2; exit 2 ;; esac
-    list_of "$tmp/list" 2 "$@" || { cat "$tmp/log"; echo "bits.sh: $program: the work failed" >&2; exit 2; }
-    digest=$(digest_of "$tmp/list"); expected=$(published $number)
-    cat "$tmp/list"
+    list_of $number 2 "$@" || { cat "$tmp/log.$number"; echo "bits.sh: $program: the work failed" >&2; exit 2; }
+    digest=$(digest_of "$tmp/list.$number"); expected=$(published $number) content=$(cat "$tmp/run.$number/selftest.status")
+    cat "$tmp/list.$number"
     printf '%s  %s  numerics %s\n' "$digest" $number "$numerics"
     [ "$content" -eq 0 ] || echo "selftest: status $content"
     [ "$digest" = "$expected" ] || printf 'published: %s\n' "${expected:-nothing for numerics $numerics}"
@@ -112,13 +112,14 @@ cpu() { for f in "$@"; do case $features in *" $f "*) ;; *) return 1 ;; esac; do
 not_run() { missing=$((missing + 1)); missing_names="$missing_names, $1: $2"; printf '%-34s not run: %s\n' "$1" "$2"; }
 fail() { failed=$((failed + 1)); printf '%-34s FAILED: %s\n' "$1" "$2"; }
 
-# One program with one number of threads against the first that ran. Sets `mark` (16 digits of the digest) and `verdict`.
-judge() {   # f32 or f64, threads, command...
-    number=$1; threads=$2; shift 2
+# The list of one program against the first that there was. Sets `mark` (16 digits of the digest) and `verdict`.
+judge() {   # f32 or f64
+    number=$1
     mark=----------------
-    if ! list_of "$tmp/list.$number" "$threads" "$@"; then
-        failed=$((failed + 1)); verdict="$verdict FAILED($number: $(tail -n 1 "$tmp/log"))"; return
+    if [ ! -s "$tmp/list.$number" ]; then
+        failed=$((failed + 1)); verdict="$verdict FAILED($number: $(tail -n 1 "$tmp/log.$number"))"; return
     fi
+    content=$(cat "$tmp/run.$number/selftest.status")
     mark=$(digest_of "$tmp/list.$number" | cut -c 1-16)
     if [ ! -f "$tmp/first.$number" ]; then cp "$tmp/list.$number" "$tmp/first.$number"; verdict="$verdict first"; fi
     differing=$(diff "$tmp/list.$number" "$tmp/first.$number" | sed -n 's/^< [0-9a-f]*  /, /p' | tr -d '\n')
@@ -141,8 +142,11 @@ variant() {   # name, runner ("" for none), list of thread counts, make argument
     built=$(($(date +%s) - start))
     for count in $counts; do
         start=$(date +%s) verdict=
-        judge f32 "$count" $runner "$tmp/build/sdref"; mark32=$mark
-        judge f64 "$count" $runner "$tmp/build/sdref-f64"
+        list_of f32 "$count" $runner "$tmp/build/sdref" &
+        list_of f64 "$count" $runner "$tmp/build/sdref-f64"
+        wait $!
+        judge f32; mark32=$mark
+        judge f64
         printf '%-34s %7s  %s  %s %6s %6s %s\n' "$name" "$count" "$mark32" "$mark" "$built" "$(($(date +%s) - start))" "$verdict"
         built=
     done
