@@ -81,7 +81,7 @@ static int look(Lab *lab, const View *view, uint32_t number, uint32_t step)
     lab->view = *view;
     view_jitter(&stray, view, &c->jitter_scale, lab->config->seed, number, step);
     if (camera_of_jittered_view(&lab->camera, view, &stray, c->resolution, c->resolution, lab->err) != 0) return -1;
-    lab->settings = (RenderSettings){ c->samples, { c->background[0], c->background[1], c->background[2] }, NULL };
+    lab->settings = (RenderSettings){ .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] } };
     if (c->jitter && c->field != FIELD_IMAGE) {
         rng_uniform(d->jitter, (RngAt){ lab->config->seed, number, step, RNG_JITTER }, lab->pixels * (size_t)c->samples);
         lab->settings.jitter = d->jitter;

@@ -212,7 +212,7 @@ static int trace_views(Record *r, const Options *o, Field *f, Renderer *renderer
     const size_t pixels = (size_t)h * (size_t)w;
     const uint64_t seed = opt_uint64(o, "seed");
     const Shape grid = { 4, { 4, f->config.size[0], f->config.size[1], f->config.size[2] } };
-    RenderSettings s = { N, { R(0.2), R(0.5), R(0.8) }, NULL };
+    RenderSettings s = { .samples = N, .background = { R(0.2), R(0.5), R(0.8) } };
     Camera camera;
     char name[48];
     real *planes = arena_real(r->arena, f->n, "grid"), *ray = arena_real(r->arena, 3 * pixels, "rays");
@@ -239,12 +239,12 @@ static int trace_views(Record *r, const Options *o, Field *f, Renderer *renderer
     for (size_t i = 0; i < pixels; i++) camera_ray(ray + 3 * i, &camera, (real)(i / (size_t)w), (real)(i % (size_t)w));
     if (record_put(r, "out.c2w", &camera.c2w[0][0], (Shape){ 2, { 3, 4 } }, err) != 0) return -1;
     if (record_put(r, "out.ray_d", ray, (Shape){ 3, { h, w, 3 } }, err) != 0) return -1;
-    render_view(&(RenderOut){ out[0], out[1], out[2], out[3] }, renderer, f, &camera, &s);
+    render_view(&(RenderOut){ .rgb = out[0], .opacity = out[1], .depth = out[2], .z_variance = out[3] }, renderer, f, &camera, &s);
     for (int i = 0; i < 4; i++) {
         snprintf(name, sizeof name, "out.%s", names[i]);
         if (record_put(r, name, out[i], (Shape){ i == 0 ? 3 : 2, { h, w, 3 } }, err) != 0) return -1;
     }
-    render_pull(grad, renderer, f, &camera, &s, &(RenderOut){ cotangent[0], cotangent[1], cotangent[2], cotangent[3] });
+    render_pull(grad, renderer, f, &camera, &s, &(RenderOut){ .rgb = cotangent[0], .opacity = cotangent[1], .depth = cotangent[2], .z_variance = cotangent[3] });
     voxel_to_planes(planes, grad, f);
     return record_put(r, "out.grad.grid", planes, grid, err);
 }

@@ -223,7 +223,7 @@ static RenderSettings settings_of(Distill *d, int j)
 {
     const DistillConfig *c = &d->config;
     const size_t rays = (size_t)c->resolution * (size_t)c->resolution;
-    RenderSettings settings = { c->samples, { c->background[0], c->background[1], c->background[2] }, NULL };
+    RenderSettings settings = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] } };
     if (!c->jitter || c->field == FIELD_IMAGE) return settings;
     rng_uniform(d->jitter, (RngAt){ c->seed, (uint32_t)j, (uint32_t)d->step, RNG_JITTER }, rays * (size_t)c->samples);
     settings.jitter = d->jitter;
@@ -361,7 +361,7 @@ int distill_picture(real *rgb, real *depth, real *opacity, const Distill *d, con
     camera_of_view(&camera, view, h, w);
     real *hwc = mem_new(3 * pixels, sizeof(real), "picture", err);
     if (hwc == NULL) return -1;
-    const RenderSettings s = { c->samples, { c->background[0], c->background[1], c->background[2] }, NULL };
+    const RenderSettings s = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] } };
     RenderOut out = { .rgb = hwc, .opacity = opacity, .depth = depth };
     render_view(&out, d->renderer, d->field, &camera, &s);
     for (size_t i = 0; i < pixels && rgb != NULL; i++)

@@ -357,15 +357,16 @@ static int make_render(Sha256 *s, Err *err)
     Field *f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { GRID, GRID, GRID } }, err);
     Renderer *renderer = f == NULL ? NULL : renderer_new(f, SAMPLES, err);
     if (renderer != NULL) {
-        const RenderSettings settings = { SAMPLES, { R(0.2), R(0.5), R(0.8) }, NULL };
+        const RenderSettings settings = { .samples = SAMPLES, .background = { R(0.2), R(0.5), R(0.8) } };
         Camera c;
         camera_look_at(&c, 15.0, 30.0, 2.5, 40.0, SIDE, SIDE);
         rng_uniform(f->theta, at, f->n);
         for (size_t i = 0; i < f->n; i++) f->theta[i] = R(8.0) * f->theta[i] - R(4.0);
         rng_uniform(pull_rgb, (RngAt){ at.seed, 20, 0, RNG_PROBE }, 3 * PIXELS);
         for (uint32_t i = 0; i < 3; i++) rng_uniform(pull[i], (RngAt){ at.seed, 21 + i, 0, RNG_PROBE }, PIXELS);
-        render_view(&(RenderOut){ rgb, plane[0], plane[1], plane[2] }, renderer, f, &c, &settings);
-        render_pull(gradient, renderer, f, &c, &settings, &(RenderOut){ pull_rgb, pull[0], pull[1], pull[2] });
+        render_view(&(RenderOut){ .rgb = rgb, .opacity = plane[0], .depth = plane[1], .z_variance = plane[2] }, renderer, f, &c, &settings);
+        const RenderOut cotangent = { .rgb = pull_rgb, .opacity = pull[0], .depth = pull[1], .z_variance = pull[2] };
+        render_pull(gradient, renderer, f, &c, &settings, &cotangent);
         put_reals(s, rgb, 3 * PIXELS);
         put_reals(s, plane[0], 3 * PIXELS);
         put_reals(s, gradient, f->n);

@@ -21,9 +21,9 @@ static int read_camera(Camera *camera, const Check *c, Err *err)
     return 0;
 }
 
-static int read_background(real background[3], const Check *c, Err *err)
+static int read_three(real out[3], const Check *c, const char *key, Err *err)
 {
-    const char *text = meta_text(c, "background", err);
+    const char *text = meta_text(c, key, err);
     if (text == NULL) return -1;
     const char *at = text;
     for (int i = 0; i < 3; i++) {
@@ -34,8 +34,8 @@ static int read_background(real background[3], const Check *c, Err *err)
         snprintf(number, sizeof number, "%.*s", n < sizeof number ? (int)n : 0, at);
         at += n;
         if (text_to_double(&v, number) != 0 || (i == 2 && at[strspn(at, " ")] != 0))
-            return err_set(err, "%s: metadata 'background' is '%.60s', expected three numbers", st_path(c->file), text);
-        background[i] = (real)v;
+            return err_set(err, "%s: metadata '%s' is '%.60s', expected three numbers", st_path(c->file), key, text);
+        out[i] = (real)v;
     }
     return 0;
 }
@@ -49,34 +49,138 @@ static int expect_text(const Check *c, const char *key, const char *wanted, Err 
     return 0;
 }
 
-/* The outputs, and the gradient with the file's cotangents. Buffers are in the arena. */
-static int views(const Check *c, const Trace *trace, Field *field, const Camera *camera, const RenderSettings *s, Arena *arena, Err *err)
+static int read_shading(RenderSettings *s, const Check *c, Err *err)
 {
-    static const char *const names[4] = { "rgb", "opacity", "depth", "z_variance" };
-    const int64_t h = camera->h, w = camera->w;
-    const size_t pixels = (size_t)h * (size_t)w;
-    real *out[4], *cotangent[4] = { 0 };
-    Renderer *r = renderer_new(field, s->samples, err);
-    real *grad = arena_real(arena, field->n, "gradient"), *planes = arena_real(arena, field->n, "gradient");
-    for (int i = 0; i < 4; i++) out[i] = arena_real(arena, (i == 0 ? 3 : 1) * pixels, names[i]);
-    int status = r == NULL || err->set ? -1 : 0;
-    if (status == 0) render_view(&(RenderOut){ out[0], out[1], out[2], out[3] }, r, field, camera, s);
-    for (int i = 0; i < 4 && status == 0; i++) {
-        char name[48];
-        snprintf(name, sizeof name, "out.%s", names[i]);
-        status = trace_put(trace, name, out[i], (Shape){ i == 0 ? 3 : 2, { h, w, 3 } }, err);
-        snprintf(name, sizeof name, "in.cotangent.%s", names[i]);
-        if (status == 0 && check_has(c, name)) {
-            cotangent[i] = check_read(c, name, (i == 0 ? 3 : 1) * pixels, err);
-            status = cotangent[i] == NULL ? -1 : 0;
+    const char *text = meta_text(c, "shading", err);
+    if (text == NULL) return -1;
+    for (int i = 0; i < SHADINGS; i++)
+        if (strcmp(text, shading_names[i]) == 0) {
+            s->shading = (Shading)i;
+            return shading_is_lit(s->shading) ? read_three(s->light, c, "light", err) : 0;
         }
+    return err_set(err, "%s: metadata 'shading' is '%.60s', expected albedo, lambertian, textureless or normal", st_path(c->file), text);
+}
+
+/* "in.background", "out.grad.background.w1" .. of a part of a background */
+static const char *background_name(char name[48], const char *prefix, const FieldPart *part)
+{
+    snprintf(name, 48, "%sbackground%s%s", prefix, part->name[0] == 0 ? "" : ".", part->name);
+    return name;
+}
+
+/* Of the kind mlp, whose sizes are those of w1: (hidden, 3 + 6F). */
+static int mlp_config(BackgroundConfig *config, const Check *c, Err *err)
+{
+    char shape[ST_SHAPE_ROOM];
+    const StTensor *w1 = st_find(c->file, "in.background.w1");
+    if (w1 == NULL) return err_set(err, "%s: no tensor 'in.background.w1', which the background mlp needs", st_path(c->file));
+    if (w1->ndim != 2 || w1->dim[0] > BACKGROUND_HIDDEN || w1->dim[1] > 3 + 6 * BACKGROUND_FREQUENCIES || w1->dim[1] % 6 != 3)
+        return err_set(err, "%s: tensor 'in.background.w1' is %s, expected (hidden,3+6F), hidden at most %d, F at most %d", st_path(c->file),
+                       st_shape(shape, w1), BACKGROUND_HIDDEN, BACKGROUND_FREQUENCIES);
+    config->hidden = (int)w1->dim[0];
+    config->frequencies = (int)(w1->dim[1] - 3) / 6;
+    return 0;
+}
+
+/* Three numbers, or the name of a kind: then s->learnt is a new one, the caller's to free. */
+static int read_background(RenderSettings *s, const Check *c, Err *err)
+{
+    const char *text = meta_text(c, "background", err);
+    BackgroundConfig config = { .kind = BACKGROUND_COLOUR };
+    FieldPart part[BACKGROUND_PARTS];
+    if (text == NULL) return -1;
+    while (config.kind < BACKGROUND_KINDS && strcmp(text, background_kind_names[config.kind]) != 0) config.kind++;
+    if (config.kind == BACKGROUND_KINDS) return read_three(s->background, c, "background", err);
+    if (config.kind == BACKGROUND_MLP && mlp_config(&config, c, err) != 0) return -1;
+    s->learnt = background_new(&config, err);
+    if (s->learnt == NULL) return -1;
+    const int parts = background_parts(part, s->learnt);
+    for (int i = 0; i < parts; i++) {
+        char name[48];
+        const size_t n = shape_count(part[i].s);
+        real *v = check_read(c, background_name(name, "in.", &part[i]), n, err);
+        if (v == NULL) return -1;
+        memcpy(s->learnt->theta + part[i].at, v, n * sizeof *v);
+        mem_free(v);
+    }
+    return 0;
+}
+
+enum { OUTPUTS = 6, ALWAYS = 4 };             /* the first four are always computed, the others where the file has to do with them */
+static const char *const output_names[OUTPUTS] = { "rgb", "opacity", "depth", "z_variance", "normal", "orientation" };
+
+static size_t planes_of(int output) { return output == 0 || output == 4 ? 3 : 1; }
+
+static RenderOut outputs_of(real *const v[OUTPUTS])
+{
+    return (RenderOut){ .rgb = v[0], .opacity = v[1], .depth = v[2], .z_variance = v[3], .normal = v[4], .orientation = v[5] };
+}
+
+static const char *output_name(char name[48], const char *prefix, int output)
+{
+    snprintf(name, 48, "%s%s", prefix, output_names[output]);
+    return name;
+}
+
+static int outputs(const Check *c, const Trace *trace, Renderer *r, const Field *field, const Camera *camera, const RenderSettings *s, Arena *arena, Err *err)
+{
+    char name[48];
+    real *v[OUTPUTS] = { NULL };
+    const size_t pixels = (size_t)camera->h * (size_t)camera->w;
+    for (int i = 0; i < OUTPUTS; i++) {
+        const int wanted = i < ALWAYS || check_has(c, output_name(name, "out.", i)) || check_has(c, output_name(name, "in.cotangent.", i));
+        if (wanted) v[i] = arena_real(arena, planes_of(i) * pixels, output_names[i]);
+    }
+    if (err->set) return -1;
+    RenderOut out = outputs_of(v);
+    render_view(&out, r, field, camera, s);
+    for (int i = 0; i < OUTPUTS; i++) {
+        const Shape shape = { planes_of(i) == 3 ? 3 : 2, { camera->h, camera->w, 3 } };
+        if (v[i] != NULL && trace_put(trace, output_name(name, "out.", i), v[i], shape, err) != 0) return -1;
+    }
+    return 0;
+}
+
+static int background_gradient(const Trace *trace, const Background *b, Err *err)
+{
+    FieldPart part[BACKGROUND_PARTS];
+    const int parts = background_parts(part, b);
+    for (int i = 0; i < parts; i++) {
+        char name[48];
+        if (trace_put(trace, background_name(name, "out.grad.", &part[i]), b->gradient + part[i].at, part[i].s, err) != 0) return -1;
+    }
+    return 0;
+}
+
+/* With the file's cotangents. */
+static int gradients(const Check *c, const Trace *trace, Renderer *r, const Field *field, const Camera *camera, const RenderSettings *s, Arena *arena, Err *err)
+{
+    char name[48];
+    const int *n = field->config.size;
+    const size_t pixels = (size_t)camera->h * (size_t)camera->w;
+    real *v[OUTPUTS] = { NULL }, *grad = arena_real(arena, field->n, "gradient"), *planes = arena_real(arena, field->n, "gradient");
+    int status = err->set ? -1 : 0;
+    for (int i = 0; i < OUTPUTS && status == 0; i++) {
+        if (!check_has(c, output_name(name, "in.cotangent.", i))) continue;
+        v[i] = check_read(c, name, planes_of(i) * pixels, err);
+        status = v[i] == NULL ? -1 : 0;
     }
     if (status == 0) {
-        render_pull(grad, r, field, camera, s, &(RenderOut){ cotangent[0], cotangent[1], cotangent[2], cotangent[3] });
+        const RenderOut cotangent = outputs_of(v);
+        render_pull(grad, r, field, camera, s, &cotangent);
         voxel_to_planes(planes, grad, field);
-        status = trace_put(trace, "out.grad.grid", planes, (Shape){ 4, { 4, field->config.size[0], field->config.size[1], field->config.size[2] } }, err);
+        status = trace_put(trace, "out.grad.grid", planes, (Shape){ 4, { 4, n[0], n[1], n[2] } }, err);
     }
-    for (int i = 0; i < 4; i++) mem_free(cotangent[i]);
+    if (status == 0 && s->learnt != NULL) status = background_gradient(trace, s->learnt, err);
+    for (int i = 0; i < OUTPUTS; i++) mem_free(v[i]);
+    return status;
+}
+
+static int views(const Check *c, const Trace *trace, const Field *field, const Camera *camera, const RenderSettings *s, Arena *arena, Err *err)
+{
+    Renderer *r = renderer_new(field, s->samples, err);
+    int status = r == NULL ? -1 : outputs(c, trace, r, field, camera, s, arena, err);
+    if (status == 0) status = gradients(c, trace, r, field, camera, s, arena, err);
     renderer_free(r);
     return status;
 }
@@ -122,14 +226,16 @@ int verify_render(Check *c, Err *err)
 {
     Camera camera;
     RenderSettings s = { 0 };
-    if (expect_text(c, "field", "voxel", err) != 0 || expect_text(c, "shading", "albedo", err) != 0 ||
-        read_camera(&camera, c, err) != 0 || read_background(s.background, c, err) != 0 ||
-        meta_whole(&s.samples, c, "samples", 1, 1024, err) != 0)
-        return -1;
-    Field *field = read_grid(c, err);
+    int status = expect_text(c, "field", "voxel", err);
+    if (status == 0) status = read_shading(&s, c, err);
+    if (status == 0) status = read_camera(&camera, c, err);
+    if (status == 0) status = meta_whole(&s.samples, c, "samples", 1, 1024, err);
+    if (status == 0) status = read_background(&s, c, err);
+    Field *field = status == 0 ? read_grid(c, err) : NULL;
     Arena *arena = field == NULL ? NULL : arena_new(err);
-    const int status = arena == NULL ? -1 : with_field(c, field, &camera, &s, arena, err);
+    status = arena == NULL ? -1 : with_field(c, field, &camera, &s, arena, err);
     arena_free(arena);
     field_free(field);
+    background_free(s.learnt);
     return status;
 }

@@ -5,19 +5,32 @@
  *   alpha_i = 1 - exp(-density_i delta),   T_i = prod_{j<i} (1 - alpha_j),   w_i = T_i alpha_i        [NeRF20 Eq.3]
  *   opacity = sum w     depth = sum w t     rgb = sum w c + (1 - opacity) background
  *   z_variance = sum v (t - sum v t)^2,  v = w / max(opacity, 1e-5)                                    [HiFA23]
- * A ray that misses the cube has the background colour and zeros. Depth is along the ray and not divided by opacity.
+ *   normal = sum w n     orientation = sum w max(0, n . d)^2, in which w counts as a constant            (normal.h)
+ * c is the albedo or, with another shading, what the light makes of it (shade.h). A ray that misses the cube has the background colour and
+ * zeros. Depth is along the ray and not divided by opacity. Orientation is how much of what is seen turns its back: its mean over the rays
+ * with opacity > 0 is the loss of Ref-NeRF in the form of SDI's code; its adjoint goes through n alone, into the density.
+ *
+ * Normals cost six evaluations more a sample. They are made when asked for (normal, orientation, or rgb with a shading that needs them) and
+ * change no bit of the other outputs. NaN and infinity of the field come out in the outputs and gradients of the rays that meet them.
  */
 #ifndef SDREF_RENDER_VOLUME_H
 #define SDREF_RENDER_VOLUME_H
 
+#include "render/background.h"
 #include "render/camera.h"
 #include "render/field.h"
+#include "render/occupancy.h"
+#include "render/shade.h"
 #include "tensor/tape.h"
 
 typedef struct RenderSettings {
     int samples;              /* N, 1..1024 */
     real background[3];       /* in [0,1] */
     const real *jitter;       /* (H,W,N) in [0,1), or NULL: every sample at the middle of its interval */
+    Shading shading;          /* 0: albedo */
+    real light[3];            /* of lambertian and textureless: where the point light is, world units */
+    Background *learnt;       /* in place of `background`; NULL: none */
+    const Occupancy *occupancy;   /* where samples are skipped; NULL: nowhere */
 } RenderSettings;
 
 /* One view, or its cotangents; NULL: not wanted, or zero. */
@@ -26,19 +39,24 @@ typedef struct RenderOut {
     real *opacity;            /* (H,W) in [0,1] */
     real *depth;              /* (H,W) world units */
     real *z_variance;         /* (H,W) world units squared */
+    real *normal;             /* (H,W,3) world axes, of length at most opacity */
+    real *orientation;        /* (H,W) in [0,1] */
 } RenderOut;
 
-/* Work space for views of one field size: gradient slabs and per-slab scratch. */
+/* Work space for views of one field size: 8 slabs, each with a gradient and with room for a block of rays, max(2048, 7 N) points of
+ * 32 reals and field_kept: nothing grows with the image. */
 typedef struct Renderer Renderer;
 Renderer *renderer_new(const Field *f, int samples, Err *err);
 void      renderer_free(Renderer *r);
+/* For tests: the most points of a block from now on (always at least one ray, at most what there is room for). Changes no bit. */
+void      renderer_block(Renderer *r, int points);
 
-/* Renders camera `c`. An image field must have the camera's size; it has opacity 1, depth and z_variance 0. */
+/* Renders camera `c`. An image field must have the camera's size; it has opacity 1, and 0 for all but rgb. */
 void render_view(RenderOut *out, Renderer *r, const Field *f, const Camera *c, const RenderSettings *s);
 
-/* dtheta (laid out as f->theta) += J^T cotangent. Nothing is kept from the forward pass: it is recomputed.
- * The rows of the image are dealt to 8 slabs whatever the thread count (row y to slab y mod 8), each with a gradient of its
- * own, and slabs are added in order. */
+/* dtheta (laid out as f->theta) += J^T cotangent, and s->learnt->gradient likewise. Nothing is kept from the forward pass: it is recomputed.
+ * The rows of the image are dealt to 8 slabs whatever the thread count (row y to slab y mod 8), each with gradients of its
+ * own, points in the order of block.h, and slabs are added in order. */
 void render_pull(real *dtheta, Renderer *r, const Field *f, const Camera *c, const RenderSettings *s,
                  const RenderOut *cotangent);
 

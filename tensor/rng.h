@@ -29,7 +29,8 @@ enum {
     RNG_LORA_TIME = 9,    /* and its t; whether it is told the camera */
     RNG_BATCH     = 10,   /* training: what enters a batch */
     RNG_DROP      = 11,   /* training: dropped prompts */
-    RNG_PROBE     = 12    /* random directions of tests and of stochastic estimates */
+    RNG_PROBE     = 12,   /* random directions of tests and of stochastic estimates */
+    RNG_OCCUPANCY = 13    /* where cells of an occupancy grid are looked at */
 };
 
 /* Address of a family of draws; draw i of it is word i % 4 of the block with key = seed (low word first) and

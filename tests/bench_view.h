@@ -44,7 +44,7 @@ static inline void bench_view(const Bench *b, Err *err)
     const ExactConfig exact = { .h = SIDE, .w = SIDE, .cameras = 300, .looks = 1,
                                 .range = { R(-10.0), R(45.0), R(-180.0), R(180.0), R(2.5), R(2.5), R(40.0), R(40.0) },
                                 .thresholds = view_thresholds_default(), .condition = CONDITION_VIEW_LR, .sigma_d = R(0.02) };
-    Parts p = { .f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 48, 48, 48 }, .slope = 8 }, err), .s = { 64, { R(0.5), R(0.5), R(0.5) }, NULL } };
+    Parts p = { .f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 48, 48, 48 }, .slope = 8 }, err), .s = { .samples = 64, .background = { R(0.5), R(0.5), R(0.5) } } };
     p.r = renderer_new(p.f, 64, err);
     p.rgb = arena_real(arena, N, "rgb");
     p.cotangent = arena_real(arena, N, "cotangent");

@@ -77,7 +77,7 @@ static void voxel_gradients(void)
     rng_uniform(jitter, (RngAt){ 3, 0, 0, RNG_JITTER }, 5 * 7 * 11);
     for (size_t i = 0; i < sizeof view / sizeof view[0]; i++) {
         camera_look_at(&k.camera, view[i].elevation, view[i].azimuth, view[i].distance, view[i].fovy, 5, 7);
-        k.s = (RenderSettings){ 11, { R(0.2), R(0.5), R(0.8) }, view[i].jitter ? jitter : NULL };
+        k.s = (RenderSettings){ .samples = 11, .background = { R(0.2), R(0.5), R(0.8) }, .jitter = view[i].jitter ? jitter : NULL };
         const GradCheck g = { "voxel", k.f->n, 6 * 35, scene_forward, scene_pull, &k, 0 };
         gradcheck(&g, x);
     }
@@ -94,7 +94,7 @@ static void image_gradient(void)
     real x[105];
     rng_normal(x, (RngAt){ 4, 0, 0, RNG_INIT }, 105);
     camera_look_at(&k.camera, 0, 0, 2, 40, 5, 7);
-    k.s = (RenderSettings){ 1, { 0 }, NULL };
+    k.s = (RenderSettings){ .samples = 1 };
     const GradCheck g = { "image", 105, 6 * 35, scene_forward, scene_pull, &k, 0 };
     gradcheck(&g, x);
     renderer_free(k.r);

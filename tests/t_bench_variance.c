@@ -261,7 +261,7 @@ static void pull(real *out, const double *g, const Case *c, double azimuth, doub
 {
     Camera camera;
     real cotangent[N];
-    const RenderSettings settings = { 8, { R(0.5), R(0.5), R(0.5) }, NULL };
+    const RenderSettings settings = { .samples = 8, .background = { R(0.5), R(0.5), R(0.5) } };
     camera_look_at(&camera, elevation, azimuth, 2.5, 40, SIDE, SIDE);
     for (int i = 0; i < PIXELS; i++)
         for (int j = 0; j < 3; j++) cotangent[3 * i + j] = (real)(2 * g[j * PIXELS + i]);

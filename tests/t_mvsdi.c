@@ -66,7 +66,8 @@ static void single(real *gradient, Setup *s, int j, real over)
     view_jitter(&stray, &view[j], &c->jitter_scale, c->seed, (uint32_t)j, (uint32_t)d->step);
     CHECK_OK(camera_of_jittered_view(&camera, &view[j], &stray, SIDE, SIDE, &s->err), &s->err);
     rng_uniform(jitter, (RngAt){ c->seed, (uint32_t)j, (uint32_t)d->step, RNG_JITTER }, (size_t)PIXELS * (size_t)c->samples);
-    const RenderSettings settings = { c->samples, { c->background[0], c->background[1], c->background[2] }, c->field == FIELD_IMAGE ? NULL : jitter };
+    const RenderSettings settings = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] },
+                                      .jitter = c->field == FIELD_IMAGE ? NULL : jitter };
     render_view(&(RenderOut){ .rgb = rgb }, d->renderer, d->field, &camera, &settings);
     for (int i = 0; i < N; i++) x0[i] = r_fma(R(2.0), rgb[i % PIXELS * 3 + i / PIXELS], R(-1.0));
     draw_step(&p, noise, &c->draw, 1000, (RngAt){ c->seed, (uint32_t)j, (uint32_t)d->step, RNG_NOISE }, d->step, c->steps, N);

@@ -115,7 +115,7 @@ static void setup(Setup *s, FieldKind kind, int has_mask)
     rng_uniform(s->memory, (RngAt){ 4, 1, 0, RNG_PROBE }, 4 * PIXELS);
     s->ref = (Reference){ .view = { R(20.0), R(50.0), R(2.5), R(40.0) }, .weight = R(3.0), .side = SIDE, .target = s->memory,
                           .mask = s->memory + 3 * PIXELS, .has_mask = has_mask, .rgb = s->memory + 4 * PIXELS, .opacity = s->memory + 7 * PIXELS };
-    s->s = (RenderSettings){ SAMPLES, { background[0], background[1], background[2] }, NULL };
+    s->s = (RenderSettings){ .samples = SAMPLES, .background = { background[0], background[1], background[2] } };
 }
 static void teardown(Setup *s)
 {

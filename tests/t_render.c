@@ -25,8 +25,8 @@ static void constant_cube(void)
     Camera camera;
     camera_look_at(&camera, 25, 40, 2.5, 80, H, W);
     real rgb[H * W * 3], opacity[H * W], depth[H * W], z[H * W];
-    RenderOut out = { rgb, opacity, depth, z };
-    const RenderSettings s = { N, { R(0.1), R(0.2), R(0.3) }, NULL };
+    RenderOut out = { .rgb = rgb, .opacity = opacity, .depth = depth, .z_variance = z };
+    const RenderSettings s = { .samples = N, .background = { R(0.1), R(0.2), R(0.3) } };
     render_view(&out, r, f, &camera, &s);
     int hits = 0, misses = 0;
     for (int i = 0; i < H * W; i++) {
@@ -90,7 +90,7 @@ static void threads_change_no_bit(void)
     rng_normal(cotangent, (RngAt){ 2, 1, 0, RNG_INIT }, S * S * 3);
     Camera camera;
     camera_look_at(&camera, 25, 40, 2.0, 60, S, S);
-    const RenderSettings s = { N, { 0 }, NULL };
+    const RenderSettings s = { .samples = N };
     const int before = par_threads();
     for (int i = 0; i < 4; i++) {
         par_threads_set(threads[i]);
@@ -126,13 +126,13 @@ static void sizes_are_refused(void)
     Err err = { 0 };
     CHECK(field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 1, 4, 4 } }, &err) == NULL && err.set, "a side of one node");
     CHECK(strstr(err.msg, "1 x 4 x 4") != NULL && strstr(err.msg, "2 to 512") != NULL, "%s", err.msg);
-    for (long n = 1; n < 5; n++) {
+    for (long n = 1; n < 7; n++) {
         Err e = { 0 };
         mem_fail_at(n);
         Field *f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 4, 4, 4 } }, &e);
         Renderer *r = f == NULL ? NULL : renderer_new(f, 4, &e);
         mem_fail_at(0);
-        CHECK((r == NULL) == (n <= 4) && e.set == (n <= 4), "allocation %ld failing", n);
+        CHECK((r == NULL) == (n <= 6) && e.set == (n <= 6), "allocation %ld failing", n);
         renderer_free(r);
         field_free(f);
     }

@@ -1,0 +1,144 @@
+/* block.c -- samples of some rays: where they are, which of them the field is asked for, activations, weights, normals, colours */
+#include "render/block.h"
+#include "tensor/elem.h"
+
+#include <string.h>
+
+enum { REALS = 4 + 4 * 3 + 2 + 2 * 3 + 2 * 4 };           /* a point, without what the field keeps */
+
+size_t block_reals(int room, size_t kept) { return (size_t)room * (REALS + kept); }
+
+void block_place(Block *k, real *at, BlockRay *ray, int *place, int samples, int room)
+{
+    real **const part[] = { &k->t, &k->w, &k->through, &k->dw, &k->normal, &k->albedo, &k->dalbedo, &k->lit,
+                            &k->density, &k->ddensity, &k->p, &k->dir, &k->raw, &k->draw, &k->kept };
+    const int planes[] = { 1, 1, 1, 1, 3, 3, 3, 3, 1, 1, 3, 3, 4, 4, 0 };          /* kept is last */
+    for (size_t i = 0; i < sizeof planes / sizeof planes[0]; i++) {
+        *part[i] = at;
+        at += (size_t)planes[i] * (size_t)room;
+    }
+    k->ray = ray;
+    k->place = place;
+    k->N = samples;
+    k->room = room;
+}
+
+static void place_ray(BlockRay *ray, real *t, const real o[3], const Camera *c, const RenderSettings *s, int row, int col)
+{
+    const real *u = s->jitter == NULL ? NULL : s->jitter + ((size_t)row * (size_t)c->w + (size_t)col) * (size_t)s->samples;
+    real near = 0, far = 0;
+    camera_ray(ray->d, c, (real)row, (real)col);
+    ray->hit = cube_intersect(&near, &far, o, ray->d);
+    ray->near = near;
+    ray->delta = (far - near) / (real)s->samples;
+    for (int i = 0; i < s->samples && ray->hit; i++) t[i] = r_fma((real)i + (u == NULL ? R(0.5) : u[i]), ray->delta, near);
+    for (int j = 0; j < 3; j++) ray->background[j] = s->background[j];
+    if (s->learnt != NULL) background_eval(ray->background, s->learnt, ray->d);
+}
+
+static void add_point(Block *k, int place, const real p[3], const real d[3])
+{
+    for (int j = 0; j < 3; j++) k->p[j * k->room + k->M] = p[j];
+    for (int j = 0; j < 3; j++) k->dir[j * k->room + k->M] = d[j];
+    k->place[k->M] = place;
+    k->M++;
+}
+
+static void choose_points(Block *k)
+{
+    const Occupancy *occupancy = k->settings->occupancy;
+    k->M = 0;
+    for (int s = 0; s < k->S; s++) {
+        const BlockRay *ray = &k->ray[s / k->N];
+        real p[3], q[3];
+        if (!ray->hit) continue;
+        for (int j = 0; j < 3; j++) p[j] = r_fma(k->t[s], ray->d[j], k->o[j]);
+        if (occupancy != NULL && !occupancy_has(occupancy, p)) continue;
+        add_point(k, s, p, ray->d);
+        for (int tap = 1; tap < k->taps; tap++)
+            if (normal_tap(q, p, tap - 1)) add_point(k, tap * k->S + s, q, ray->d);
+    }
+    for (int j = 1; j < 3; j++) {                                      /* planes of room become planes of M */
+        memmove(k->p + j * k->M, k->p + j * k->room, (size_t)k->M * sizeof(real));
+        memmove(k->dir + j * k->M, k->dir + j * k->room, (size_t)k->M * sizeof(real));
+    }
+}
+
+/* density = softplus(raw), albedo = sigmoid(raw); draw lends its room */
+static void ask(Block *k, const Field *f)
+{
+    const int M = k->M, S = k->S;
+    real *density = k->draw;
+    memset(k->density, 0, (size_t)(k->taps * S) * sizeof(real));
+    memset(k->albedo, 0, (size_t)(3 * S) * sizeof(real));
+    if (M > 0) field_eval(k->raw, k->p, k->dir, f, M, k->kept);
+    for (int m = 0; m < M; m++) density[m] = r_softplus(k->raw[m]);
+    for (int m = 0; m < M; m++) k->density[k->place[m]] = density[m];
+    for (int j = 0; j < 3; j++)
+        for (int m = 0; m < M; m++)
+            if (k->place[m] < S) k->albedo[j * S + k->place[m]] = k->raw[(j + 1) * M + m];
+    for (int i = 0; i < 3 * S; i++) k->albedo[i] = r_sigmoid(k->albedo[i]);
+}
+
+/* w_i and T_{i+1} of the ray whose samples start at `base` */
+static void weigh(Block *k, int base, real delta)
+{
+    real T = 1;
+    for (int i = base; i < base + k->N; i++) k->through[i] = r_exp(-(k->density[i] * delta));          /* 1 - alpha_i */
+    for (int i = base; i < base + k->N; i++) {
+        k->w[i] = T * (R(1.0) - k->through[i]);
+        T = T * k->through[i];
+        k->through[i] = T;
+    }
+}
+
+/* Normals, and colours in their light. */
+static void light_ray(Block *k, const BlockRay *ray, int base)
+{
+    const int S = k->S;
+    for (int s = base; s < base + k->N; s++) {
+        real tap[NORMAL_TAPS], n[3], p[3], albedo[3], colour[3];
+        for (int i = 0; i < NORMAL_TAPS; i++) tap[i] = k->density[(i + 1) * S + s];
+        normal_of(n, tap);
+        for (int j = 0; j < 3; j++) k->normal[j * S + s] = n[j];
+        if (k->colour == k->albedo) continue;
+        for (int j = 0; j < 3; j++) p[j] = r_fma(k->t[s], ray->d[j], k->o[j]);
+        for (int j = 0; j < 3; j++) albedo[j] = k->albedo[j * S + s];
+        shade(colour, albedo, n, p, k->settings->shading, k->settings->light);
+        for (int j = 0; j < 3; j++) k->lit[j * S + s] = colour[j];
+    }
+}
+
+void block_fill(Block *k, const Field *f, const Camera *c, const RenderSettings *s, int normals, int row, int col, int rays)
+{
+    for (int j = 0; j < 3; j++) k->o[j] = c->c2w[j][3];
+    k->settings = s;
+    k->taps = normals ? TAPS : 1;
+    k->rays = rays;
+    k->S = rays * k->N;
+    k->colour = normals && s->shading != SHADE_ALBEDO ? k->lit : k->albedo;
+    BUG_IF(k->S * k->taps > k->room, "%d rays of %d samples with %d taps, room for %d points", rays, k->N, k->taps, k->room);
+    for (int ray = 0; ray < rays; ray++) place_ray(&k->ray[ray], k->t + ray * k->N, k->o, c, s, row, col + ray);
+    choose_points(k);
+    ask(k, f);
+    for (int ray = 0; ray < rays; ray++) {
+        if (!k->ray[ray].hit) continue;
+        weigh(k, ray * k->N, k->ray[ray].delta);
+        if (normals) light_ray(k, &k->ray[ray], ray * k->N);
+    }
+}
+
+/* d raw density = d density sigmoid(raw), d raw colour = d albedo c (1 - c) */
+void block_pull(real *dtheta, Block *k, const Field *f)
+{
+    const int M = k->M, S = k->S;
+    if (M == 0) return;
+    for (int m = 0; m < M; m++) k->draw[m] = k->ddensity[k->place[m]];
+    for (int m = 0; m < M; m++) k->draw[m] *= r_sigmoid(k->raw[m]);
+    for (int j = 0; j < 3; j++)
+        for (int m = 0; m < M; m++) {
+            const int s = j * S + k->place[m];
+            k->draw[(j + 1) * M + m] = k->place[m] < S ? k->dalbedo[s] * (k->albedo[s] * (R(1.0) - k->albedo[s])) : R(0.0);
+        }
+    field_pull(dtheta, k->draw, k->p, k->dir, f, M, k->kept);
+}
