@@ -35,5 +35,9 @@ Tensor *op_repeat_rows(Tape *t, const Weight *p, int B, const char *name);     /
 Tensor *op_upsample_nearest(Tape *t, Tensor *x, int h, int w, const char *name);
 /* 2x2, stride 2, sides rounded down: ((x00 + x01) + x10 + x11)/4; dx = fma(1/4, dy, dx) */
 Tensor *op_avg_pool2(Tape *t, Tensor *x, const char *name);
+/* x (H,W,C) -> (h,w,C), a box filter: y_ij = sum of o_ir/H o_jc/W x_rc, where o_ir = min((i+1) H, (r+1) h) - max(i H, r h) is how much of row r
+ * lies in row i, in units of 1/(h H) of the height (columns likewise); larger or smaller, h = H changes nothing. Chains (r,c) ascending from 0;
+ * dx: (i,j) ascending from what is there. */
+Tensor *op_resample_area(Tape *t, Tensor *x, int h, int w, const char *name);
 
 #endif

@@ -1,4 +1,4 @@
-/* resample.c -- images made larger by repeating pixels, smaller by the mean of 2x2; parallel over planes (n,c) */
+/* resample.c -- images made larger by repeating pixels, smaller by the mean of 2x2, parallel over planes (n,c); either by a box filter */
 #include "tensor/arrange.h"
 
 #include "tensor/loop.h"
@@ -151,5 +151,59 @@ Tensor *op_avg_pool2(Tape *t, Tensor *x, const char *name)
     const Planes p = planes_of(x->v, y->v, x->s, y->s);
     loop_run(pool_plane, &p, (size_t)(y->s.d[0] * y->s.d[1]), x->n);
     tape_record(t, "avg_pool2", pool_pull, &(ImageSaved){ x }, sizeof(ImageSaved), y);
+    return y;
+}
+
+/* ---- box filter ---- */
+
+/* Both ways alike: to (n, m, C) from (N, M, C). */
+typedef struct { real *to; const real *from; size_t n, m, N, M, C; int back; } Areas;
+
+/* Side of n, other side of N: the first of N that overlaps i of n, the one after the last, and the overlap, in units of 1/(n N). */
+static size_t area_first(size_t i, size_t n, size_t N) { return i * N / n; }
+static size_t area_end(size_t i, size_t n, size_t N) { return ((i + 1) * N + n - 1) / n; }
+static size_t overlap(size_t i, size_t k, size_t n, size_t N)
+{
+    const size_t from = i * N > k * n ? i * N : k * n, to = (i + 1) * N < (k + 1) * n ? (i + 1) * N : (k + 1) * n;
+    return to - from;
+}
+
+/* Weights are o/H going forward, where the larger number counts rows of x; going back the sides change places, and H is n. */
+static void area_row(const void *job, size_t i)
+{
+    const Areas *s = job;
+    const real H = (real)(s->back ? s->n : s->N), W = (real)(s->back ? s->m : s->M);
+    for (size_t j = 0; j < s->m; j++) {
+        real *to = s->to + (i * s->m + j) * s->C;
+        for (size_t r = area_first(i, s->n, s->N); r < area_end(i, s->n, s->N); r++) {
+            const real wy = (real)overlap(i, r, s->n, s->N) / H;
+            for (size_t c = area_first(j, s->m, s->M); c < area_end(j, s->m, s->M); c++) {
+                const real weight = wy * ((real)overlap(j, c, s->m, s->M) / W);
+                const real *from = s->from + (r * s->M + c) * s->C;
+                for (size_t k = 0; k < s->C; k++) to[k] = r_fma(weight, from[k], to[k]);
+            }
+        }
+    }
+}
+
+static void area_pull(const void *saved, const Tensor *y)
+{
+    const ImageSaved *k = saved;
+    const size_t H = (size_t)k->x->s.d[0], W = (size_t)k->x->s.d[1], h = (size_t)y->s.d[0], w = (size_t)y->s.d[1];
+    const Areas s = { k->x->g, y->g, H, W, h, w, (size_t)y->s.d[2], 1 };
+    loop_run(area_row, &s, H, k->x->n + y->n);
+}
+
+Tensor *op_resample_area(Tape *t, Tensor *x, int h, int w, const char *name)
+{
+    if (x == NULL) return NULL;
+    BUG_IF(x->s.nd != 3 || x->s.d[0] < 1 || x->s.d[1] < 1 || h < 1 || w < 1, "%s: from %d dimensions to %d x %d, expected (H,W,C)", name, x->s.nd, h, w);
+    const Tensor *const inputs[] = { x };
+    Tensor *y = tensor_new(t, (Shape){ 3, { h, w, x->s.d[2] } }, tape_wants(t, inputs, 1), name);
+    if (y == NULL || y->v == NULL) return y;
+    const Areas s = { y->v, x->v, (size_t)h, (size_t)w, (size_t)x->s.d[0], (size_t)x->s.d[1], (size_t)x->s.d[2], 0 };
+    memset(y->v, 0, y->n * sizeof(real));
+    loop_run(area_row, &s, s.n, x->n + y->n);
+    tape_record(t, "resample_area", area_pull, &(ImageSaved){ x }, sizeof(ImageSaved), y);
     return y;
 }

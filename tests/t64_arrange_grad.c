@@ -22,6 +22,7 @@ RUN(mean_rows,       op_mean_rows(t, x[0], "y"))
 RUN(repeat_rows,     op_repeat_rows(t, &w[0], k[0], "y"))
 RUN(upsample,        op_upsample_nearest(t, x[0], k[0], k[1], "y"))
 RUN(avg_pool2,       op_avg_pool2(t, x[0], "y"))
+RUN(resample_area,   op_resample_area(t, x[0], k[0], k[1], "y"))
 RUN(add,             op_add(t, x[0], x[1], "y"))
 RUN(mul,             op_mul(t, x[0], x[1], "y"))
 RUN(affine,          op_affine(t, x[0], R(-0.7), R(0.3), "y"))
@@ -77,6 +78,8 @@ static void resampling(void)
     check((OpCase){ "upsample 4x5 to 8x10", upsample, { 8, 10 }, 1, 0, { S4(2, 3, 4, 5) }, { S1(0) }, NULL });
     check((OpCase){ "avg_pool2 of 6x8", avg_pool2, { 0 }, 1, 0, { S4(2, 3, 6, 8) }, { S1(0) }, NULL });
     check((OpCase){ "avg_pool2 of 7x5", avg_pool2, { 0 }, 1, 0, { S4(2, 3, 7, 5) }, { S1(0) }, NULL });
+    check((OpCase){ "resample_area 7x9 to 3x4", resample_area, { 3, 4 }, 1, 0, { S3(7, 9, 3) }, { S1(0) }, NULL });
+    check((OpCase){ "resample_area 3x4 to 5x4", resample_area, { 5, 4 }, 1, 0, { S3(3, 4, 2) }, { S1(0) }, NULL });
 }
 
 /* Large enough for the parallel form. */

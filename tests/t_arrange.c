@@ -240,6 +240,32 @@ static void resampling_formulas(void)
     teardown();
 }
 
+/* Row i of h covers [i/h, (i+1)/h] of the height: how much of [r/H, (r+1)/H] lies in it, as a share of its own. */
+static double share(int i, int r, int h, int H)
+{
+    const double from = fmax((double)i / h, (double)r / H), to = fmin((i + 1.0) / h, (r + 1.0) / H);
+    return fmax(0, to - from) * h;
+}
+
+static void area_is_the_mean_of_what_is_covered(void)
+{
+    static const int sizes[][4] = { { 12, 9, 4, 3 }, { 7, 5, 3, 4 }, { 3, 5, 7, 11 }, { 5, 3, 5, 3 }, { 6, 4, 1, 1 }, { 1, 2, 3, 2 } };    /* H W h w */
+    setup();
+    for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+        const int H = sizes[k][0], W = sizes[k][1], h = sizes[k][2], w = sizes[k][3];
+        Tensor *x = counting(S3(H, W, 2), -20);
+        const Tensor *y = op_resample_area(tape, x, h, w, "y");
+        for (int at = 0; at < h * w * 2; at++) {
+            double sum = 0;
+            for (int from = 0; from < H * W; from++)
+                sum += share(at / 2 / w, from / W, h, H) * share(at / 2 % w, from % W, w, W) * (double)x->v[from * 2 + at % 2];
+            CHECK_LE(fabs((double)y->v[at] - sum), (H * W + 4) * 200 * (double)REAL_EPS, "%d x %d to %d x %d at %d", H, W, h, w, at);   /* |x| < 200 */
+        }
+        CHECK(h != H || w != W || same(y->v, x->v, x->n), "its own size changes something");
+    }
+    teardown();
+}
+
 /* Pooling what was doubled gives the image back. */
 static void pool_undoes_doubling(void)
 {
@@ -269,12 +295,13 @@ RUN(repeat_rows,     op_repeat_rows(t, &w[0], k[0], "y"))
 RUN(embedding,       op_embedding(t, (int64_t[]){ 3, 0, 3, 4, 4, 3 }, 2, 3, &w[0], "y"))
 RUN(upsample,        op_upsample_nearest(t, x[0], k[0], k[1], "y"))
 RUN(avg_pool2,       op_avg_pool2(t, x[0], "y"))
+RUN(resample_area,   op_resample_area(t, x[0], k[0], k[1], "y"))
 RUN(add,             op_add(t, x[0], x[1], "y"))
 RUN(affine,          op_affine(t, x[0], R(-0.75), R(0.0), "y"))
 RUN(mul,             op_mul(t, x[0], x[1], "y"))
 RUN(scale_shift,     op_scale_shift(t, x[0], x[1], "y"))
 
-enum { LINEAR = 25 };
+enum { LINEAR = 27 };
 static const OpCase cases[] = {
     { "concat_channels", concat_channels, { 0 }, 2, 0, { { 4, { 3, 2, 5, 3 } }, { 4, { 3, 7, 5, 3 } } }, { { 0 } }, NULL },
     { "concat_channels, large", concat_channels, { 0 }, 2, 0, { { 4, { 2, 7, 65, 33 } }, { 4, { 2, 10, 65, 33 } } }, { { 0 } }, NULL },
@@ -299,6 +326,8 @@ static const OpCase cases[] = {
     { "upsample 8x4 to 15x7", upsample, { 15, 7 }, 1, 0, { { 4, { 2, 3, 8, 4 } } }, { { 0 } }, NULL },
     { "upsample 32 to 64", upsample, { 64, 64 }, 1, 0, { { 4, { 2, 9, 32, 32 } } }, { { 0 } }, NULL },
     { "avg_pool2", avg_pool2, { 0 }, 1, 0, { { 4, { 3, 9, 43, 57 } } }, { { 0 } }, NULL },
+    { "resample_area 96x128 to 24x32", resample_area, { 24, 32 }, 1, 0, { { 3, { 96, 128, 3 } } }, { { 0 } }, NULL },
+    { "resample_area 8x4 to 5x16", resample_area, { 5, 16 }, 1, 0, { { 3, { 8, 4, 3 } } }, { { 0 } }, NULL },
     { "add", add, { 0 }, 2, 0, { { 1, { 70001 } }, { 1, { 70001 } } }, { { 0 } }, NULL },
     { "affine", affine, { 0 }, 1, 0, { { 1, { 70001 } } }, { { 0 } }, NULL },
     { "mul", mul, { 0 }, 2, 0, { { 1, { 70001 } }, { 1, { 70001 } } }, { { 0 } }, NULL },
@@ -485,6 +514,7 @@ static void wrong(int k, Tensor *x, Tensor *flat, Tensor *image, const Weight *w
     case 13: op_embedding(tape, (int64_t[]){ -1 }, 1, 1, w, "negative"); break;
     case 14: op_upsample_nearest(tape, image, 0, 4, "to nothing"); break;
     case 15: op_avg_pool2(tape, x, "no image"); break;
+    case 16: op_resample_area(tape, image, 2, 2, "four sides"); break;
     default: op_mean_rows(tape, flat, "no rows"); break;
     }
 }
@@ -495,7 +525,7 @@ static void wrong_shapes_are_bugs(void)
     Tensor *x = counting(S3(2, 3, 4), 0), *flat = counting(S2(2, 12), 0), *image = counting(S4(2, 3, 2, 2), 0);
     const Weight w = { S2(2, 4), 8, STORE_REAL, x->v, NULL, "w" };
     bug_handler_set(catch_bug);
-    for (int k = 0; k < 17; k++) {
+    for (int k = 0; k < 18; k++) {
         volatile int found = 0;
         if (setjmp(caught) != 0) found = 1;
         else wrong(k, x, flat, image, &w);
@@ -516,6 +546,7 @@ int main(void)
     TEST(rows_get_one_weight_each);
     TEST(weights_of_a_file);
     TEST(resampling_formulas);
+    TEST(area_is_the_mean_of_what_is_covered);
     TEST(pool_undoes_doubling);
     TEST(adjoint_identity);
     TEST(threads_change_nothing);
