@@ -22,7 +22,7 @@ static const char *const examples[] = {
     "sdref trace --out sds.safetensors",
     "sdref trace --t 200 --guidance 7.5 --rng torch-cpu --out sds.safetensors",
     "sdref trace --estimator sdi --set tau=0,inversion_steps=3 --out sdi.safetensors",
-    "sdref-f64 trace --kind render --out render.safetensors",
+    "sdref-f64 trace --kind render --shading lambertian --out render.safetensors",
     "sdref trace --network sd21/unet --size 16 --grad input --out sd21/unet.safetensors",
     NULL
 };
@@ -52,6 +52,7 @@ static const Option options[] = {
     { "Render", "height", OPT_INT, OPT_RESULT, "8", "N", "pixels", 1, 1024, NULL },
     { "Render", "width", OPT_INT, OPT_RESULT, "10", "N", "pixels", 1, 1024, NULL },
     { "Render", "samples", OPT_INT, OPT_RESULT, "16", "N", "a ray", 1, 1024, NULL },
+    { "Render", "shading", OPT_CHOICE, OPT_RESULT, "albedo", NULL, "others than albedo: with normals and orientation too", 0, 0, shading_names },
     { "Render", "jitter", OPT_FLAG, OPT_RESULT, NULL, NULL, "samples jittered along the ray", 0, 0, NULL },
     { "Network", "network", OPT_STRING, OPT_RESULT, NULL, "FOLDER", "config.json and weights: what is traced is a run of it", 0, 0, NULL },
     { "Network", "inputs", OPT_STRING, OPT_RESULT, NULL, "FILE", "tensors in.* (`sdref help trace`); default: drawn from the seed", 0, 0, NULL },
@@ -193,7 +194,8 @@ static int trace_estimator(Record *r, const Options *o, Err *err)
 static void render_meta(Record *r, const Options *o)
 {
     stw_meta(r->w, "field", "voxel");
-    stw_meta(r->w, "shading", "albedo");
+    stw_meta(r->w, "shading", shading_names[opt_choice(o, "shading")]);
+    if (shading_is_lit((Shading)opt_choice(o, "shading"))) stw_meta(r->w, "light", "1.5 -2 2.5");
     stw_meta(r->w, "background", "0.2 0.5 0.8");
     record_number(r, "elevation", opt_double(o, "elevation"));
     record_number(r, "azimuth", opt_double(o, "azimuth"));
@@ -204,22 +206,38 @@ static void render_meta(Record *r, const Options *o)
     record_number(r, "samples", opt_int(o, "samples"));
 }
 
+static void take_outputs(RenderOut *v, int count, size_t pixels, Arena *arena)
+{
+    for (int i = 0; i < count; i++)
+        *render_output(v, i) = arena_real(arena, (size_t)render_outputs[i].channels * pixels, render_outputs[i].name);
+}
+
+static int put_outputs(Record *r, const char *prefix, RenderOut *v, int count, const Camera *c, Err *err)
+{
+    for (int i = 0; i < count; i++) {
+        char name[48];
+        snprintf(name, sizeof name, "%s%s", prefix, render_outputs[i].name);
+        if (record_put(r, name, *render_output(v, i), (Shape){ render_outputs[i].channels == 3 ? 3 : 2, { c->h, c->w, 3 } }, err) != 0) return -1;
+    }
+    return 0;
+}
+
 /* Inputs first, then results, in the order of computation. */
 static int trace_views(Record *r, const Options *o, Field *f, Renderer *renderer, Err *err)
 {
-    static const char *const names[4] = { "rgb", "opacity", "depth", "z_variance" };
     const int h = opt_int(o, "height"), w = opt_int(o, "width"), N = opt_int(o, "samples");
     const size_t pixels = (size_t)h * (size_t)w;
     const uint64_t seed = opt_uint64(o, "seed");
     const Shape grid = { 4, { 4, f->config.size[0], f->config.size[1], f->config.size[2] } };
-    RenderSettings s = { .samples = N, .background = { R(0.2), R(0.5), R(0.8) } };
+    RenderSettings s = { .samples = N, .background = { R(0.2), R(0.5), R(0.8) }, .shading = (Shading)opt_choice(o, "shading"),
+                         .light = { R(1.5), R(-2.0), R(2.5) } };
+    const int outputs = s.shading == SHADE_ALBEDO ? 4 : RENDER_OUTPUTS;
     Camera camera;
-    char name[48];
     real *planes = arena_real(r->arena, f->n, "grid"), *ray = arena_real(r->arena, 3 * pixels, "rays");
     real *jitter = arena_real(r->arena, pixels * (size_t)N, "jitter"), *grad = arena_real(r->arena, f->n, "gradient");
-    real *out[4], *cotangent[4];
-    for (int i = 0; i < 4; i++) out[i] = arena_real(r->arena, (i == 0 ? 3 : 1) * pixels, names[i]);
-    for (int i = 0; i < 4; i++) cotangent[i] = arena_real(r->arena, (i == 0 ? 3 : 1) * pixels, names[i]);
+    RenderOut out = { 0 }, cotangent = { 0 };
+    take_outputs(&out, outputs, pixels, r->arena);
+    take_outputs(&cotangent, outputs, pixels, r->arena);
     if (err->set) return -1;
     rng_normal(planes, (RngAt){ seed, 0, 0, RNG_INIT }, f->n);
     voxel_from_planes(f, planes);
@@ -231,20 +249,15 @@ static int trace_views(Record *r, const Options *o, Field *f, Renderer *renderer
         s.jitter = jitter;
         if (record_put(r, "in.jitter", jitter, (Shape){ 3, { h, w, N } }, err) != 0) return -1;
     }
-    for (int i = 0; i < 4; i++) {
-        snprintf(name, sizeof name, "in.cotangent.%s", names[i]);
-        rng_normal(cotangent[i], (RngAt){ seed, (uint32_t)i, 0, RNG_PROBE }, (i == 0 ? 3 : 1) * pixels);
-        if (record_put(r, name, cotangent[i], (Shape){ i == 0 ? 3 : 2, { h, w, 3 } }, err) != 0) return -1;
-    }
+    for (int i = 0; i < outputs; i++)
+        rng_normal(*render_output(&cotangent, i), (RngAt){ seed, (uint32_t)i, 0, RNG_PROBE }, (size_t)render_outputs[i].channels * pixels);
+    if (put_outputs(r, "in.cotangent.", &cotangent, outputs, &camera, err) != 0) return -1;
     for (size_t i = 0; i < pixels; i++) camera_ray(ray + 3 * i, &camera, (real)(i / (size_t)w), (real)(i % (size_t)w));
     if (record_put(r, "out.c2w", &camera.c2w[0][0], (Shape){ 2, { 3, 4 } }, err) != 0) return -1;
     if (record_put(r, "out.ray_d", ray, (Shape){ 3, { h, w, 3 } }, err) != 0) return -1;
-    render_view(&(RenderOut){ .rgb = out[0], .opacity = out[1], .depth = out[2], .z_variance = out[3] }, renderer, f, &camera, &s);
-    for (int i = 0; i < 4; i++) {
-        snprintf(name, sizeof name, "out.%s", names[i]);
-        if (record_put(r, name, out[i], (Shape){ i == 0 ? 3 : 2, { h, w, 3 } }, err) != 0) return -1;
-    }
-    render_pull(grad, renderer, f, &camera, &s, &(RenderOut){ .rgb = cotangent[0], .opacity = cotangent[1], .depth = cotangent[2], .z_variance = cotangent[3] });
+    render_view(&out, renderer, f, &camera, &s);
+    if (put_outputs(r, "out.", &out, outputs, &camera, err) != 0) return -1;
+    render_pull(grad, renderer, f, &camera, &s, &cotangent);
     voxel_to_planes(planes, grad, f);
     return record_put(r, "out.grad.grid", planes, grid, err);
 }

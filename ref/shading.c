@@ -8,7 +8,7 @@ enum { DRAW_SHADED = 24, DRAW_TEXTURELESS };            /* behind those of sampl
 Shading shading_of_step(const ShadingSchedule *s, long done, long length, uint64_t seed, uint32_t step)
 {
     const RngAt at = { seed, 0, step, RNG_CAMERA };
-    if (s->albedo_share >= 1.0 || (double)done < s->albedo_share * (double)length) return SHADING_ALBEDO;
-    if (rng_uniform_at(at, DRAW_SHADED) >= s->diffuse) return SHADING_ALBEDO;
-    return rng_uniform_at(at, DRAW_TEXTURELESS) < s->textureless ? SHADING_TEXTURELESS : SHADING_LAMBERTIAN;
+    if (s->albedo_share >= 1.0 || (double)done < s->albedo_share * (double)length) return SHADE_ALBEDO;
+    if (rng_uniform_at(at, DRAW_SHADED) >= s->diffuse) return SHADE_ALBEDO;
+    return rng_uniform_at(at, DRAW_TEXTURELESS) < s->textureless ? SHADE_TEXTURELESS : SHADE_LAMBERTIAN;
 }

@@ -6,9 +6,7 @@
 #ifndef SDREF_REF_SHADING_H
 #define SDREF_REF_SHADING_H
 
-#include "tensor/real.h"
-
-typedef enum { SHADING_ALBEDO, SHADING_LAMBERTIAN, SHADING_TEXTURELESS } Shading;
+#include "render/shade.h"
 
 typedef struct ShadingSchedule {
     double albedo_share;                /* of the run, within [0,1]; 1: albedo always. threestudio: ambient_only_steps / max_steps */

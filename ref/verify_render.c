@@ -106,37 +106,28 @@ static int read_background(RenderSettings *s, const Check *c, Err *err)
     return 0;
 }
 
-enum { OUTPUTS = 6, ALWAYS = 4 };             /* the first four are always computed, the others where the file has to do with them */
-static const char *const output_names[OUTPUTS] = { "rgb", "opacity", "depth", "z_variance", "normal", "orientation" };
-
-static size_t planes_of(int output) { return output == 0 || output == 4 ? 3 : 1; }
-
-static RenderOut outputs_of(real *const v[OUTPUTS])
-{
-    return (RenderOut){ .rgb = v[0], .opacity = v[1], .depth = v[2], .z_variance = v[3], .normal = v[4], .orientation = v[5] };
-}
-
 static const char *output_name(char name[48], const char *prefix, int output)
 {
-    snprintf(name, 48, "%s%s", prefix, output_names[output]);
+    snprintf(name, 48, "%s%s", prefix, render_outputs[output].name);
     return name;
 }
 
+/* Normals and orientation are computed where the file has to do with them, the others always. */
 static int outputs(const Check *c, const Trace *trace, Renderer *r, const Field *field, const Camera *camera, const RenderSettings *s, Arena *arena, Err *err)
 {
     char name[48];
-    real *v[OUTPUTS] = { NULL };
+    RenderOut out = { 0 };
     const size_t pixels = (size_t)camera->h * (size_t)camera->w;
-    for (int i = 0; i < OUTPUTS; i++) {
-        const int wanted = i < ALWAYS || check_has(c, output_name(name, "out.", i)) || check_has(c, output_name(name, "in.cotangent.", i));
-        if (wanted) v[i] = arena_real(arena, planes_of(i) * pixels, output_names[i]);
+    for (int i = 0; i < RENDER_OUTPUTS; i++) {
+        const int needed = check_has(c, output_name(name, "out.", i)) || check_has(c, output_name(name, "in.cotangent.", i));
+        if (needed || i < 4) *render_output(&out, i) = arena_real(arena, (size_t)render_outputs[i].channels * pixels, render_outputs[i].name);
     }
     if (err->set) return -1;
-    RenderOut out = outputs_of(v);
     render_view(&out, r, field, camera, s);
-    for (int i = 0; i < OUTPUTS; i++) {
-        const Shape shape = { planes_of(i) == 3 ? 3 : 2, { camera->h, camera->w, 3 } };
-        if (v[i] != NULL && trace_put(trace, output_name(name, "out.", i), v[i], shape, err) != 0) return -1;
+    for (int i = 0; i < RENDER_OUTPUTS; i++) {
+        const Shape shape = { render_outputs[i].channels == 3 ? 3 : 2, { camera->h, camera->w, 3 } };
+        real *v = *render_output(&out, i);
+        if (v != NULL && trace_put(trace, output_name(name, "out.", i), v, shape, err) != 0) return -1;
     }
     return 0;
 }
@@ -158,21 +149,22 @@ static int gradients(const Check *c, const Trace *trace, Renderer *r, const Fiel
     char name[48];
     const int *n = field->config.size;
     const size_t pixels = (size_t)camera->h * (size_t)camera->w;
-    real *v[OUTPUTS] = { NULL }, *grad = arena_real(arena, field->n, "gradient"), *planes = arena_real(arena, field->n, "gradient");
+    RenderOut cotangent = { 0 };
+    real *grad = arena_real(arena, field->n, "gradient"), *planes = arena_real(arena, field->n, "gradient");
     int status = err->set ? -1 : 0;
-    for (int i = 0; i < OUTPUTS && status == 0; i++) {
+    for (int i = 0; i < RENDER_OUTPUTS && status == 0; i++) {
+        real **v = render_output(&cotangent, i);
         if (!check_has(c, output_name(name, "in.cotangent.", i))) continue;
-        v[i] = check_read(c, name, planes_of(i) * pixels, err);
-        status = v[i] == NULL ? -1 : 0;
+        *v = check_read(c, name, (size_t)render_outputs[i].channels * pixels, err);
+        status = *v == NULL ? -1 : 0;
     }
     if (status == 0) {
-        const RenderOut cotangent = outputs_of(v);
         render_pull(grad, r, field, camera, s, &cotangent);
         voxel_to_planes(planes, grad, field);
         status = trace_put(trace, "out.grad.grid", planes, (Shape){ 4, { 4, n[0], n[1], n[2] } }, err);
     }
     if (status == 0 && s->learnt != NULL) status = background_gradient(trace, s->learnt, err);
-    for (int i = 0; i < OUTPUTS; i++) mem_free(v[i]);
+    for (int i = 0; i < RENDER_OUTPUTS; i++) mem_free(*render_output(&cotangent, i));
     return status;
 }
 

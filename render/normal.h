@@ -1,7 +1,8 @@
 /* normal.h -- unit normals of a density, by central differences, and their adjoint
  *
  *   g_j = (density(p + h e_j) - density(p - h e_j)) / 2h,  h = 0.01, density 0 outside the cube;   n = -g / max(|g|, 1e-6)
- * so a normal costs six evaluations of the field. Taps come in the order +x -x +y -y +z -z.
+ * so a normal costs six evaluations of the field. TRAP: in binary32 the difference of two densities of size s is rounded by some 1e-7 s, so that
+ * where |g| is below 1e-5 s the direction is noise, of full length. Taps come in the order +x -x +y -y +z -z.
  */
 #ifndef SDREF_RENDER_NORMAL_H
 #define SDREF_RENDER_NORMAL_H

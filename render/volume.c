@@ -17,6 +17,16 @@ struct Renderer {
     int *places;
 };
 
+const RenderOutput render_outputs[RENDER_OUTPUTS] = {
+    { "rgb", 3 }, { "opacity", 1 }, { "depth", 1 }, { "z_variance", 1 }, { "normal", 3 }, { "orientation", 1 },
+};
+
+real **render_output(RenderOut *o, int i)
+{
+    real **const member[RENDER_OUTPUTS] = { &o->rgb, &o->opacity, &o->depth, &o->z_variance, &o->normal, &o->orientation };
+    return member[i];
+}
+
 void renderer_free(Renderer *r)
 {
     if (r == NULL) return;

@@ -43,6 +43,12 @@ typedef struct RenderOut {
     real *orientation;        /* (H,W) in [0,1] */
 } RenderOut;
 
+/* The members of RenderOut, in order. */
+enum { RENDER_OUTPUTS = 6 };
+typedef struct RenderOutput { const char *name; int channels; } RenderOutput;
+extern const RenderOutput render_outputs[RENDER_OUTPUTS];
+real **render_output(RenderOut *o, int i);
+
 /* Work space for views of one field size: 8 slabs, each with a gradient and with room for a block of rays, max(2048, 7 N) points of
  * 32 reals and field_kept: nothing grows with the image. */
 typedef struct Renderer Renderer;

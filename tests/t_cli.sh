@@ -161,7 +161,8 @@ corpus() {
 traces() {   # of this program, judged by both
     gives "trace an estimator" 0 '' "$sdref" trace --resolution 16 --cameras 4 --out "$work/e-$number"
     gives "trace a render" 0 '' "$sdref" trace --kind render --jitter --out "$work/r-$number"
-    for kind in e r; do
+    gives "trace a shaded render" 0 '' "$sdref" trace --kind render --shading textureless --out "$work/s-$number"
+    for kind in e r s; do
         for judge in sdref sdref-f64; do gives "$judge verifies $kind of $number" 0 'fine: *' "$build/$judge" verify "$work/$kind-$number"; done
         gives "inspect $kind of $number" 0 'sha256 *' "$sdref" inspect "$work/$kind-$number"
     done

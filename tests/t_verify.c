@@ -130,6 +130,8 @@ static void the_broken_tensor_is_named(void)
     culprit_is(voxel, "out.rgb", 1e-2, "out.rgb", 1);
     culprit_is(voxel, "out.grad.grid", 1.0, "out.grad.grid", 1);
     culprit_is(voxel, "out.rgb", (double)NAN, "out.rgb", 1);
+    culprit_is("tests/golden/render/normal_inside.safetensors", "out.normal", 1e-2, "out.normal", 1);
+    culprit_is("tests/golden/render/background_mlp.safetensors", "out.grad.background.w1", 1.0, "out.grad.background.w1", 1);
     /* a wrong x_t: x_t itself, and what continues from the file's x_t: both predictions and x0_hat */
     culprit_is(sds, "x_t", 1e-1, "x_t", 4);
     culprit_is(sds, "w", 1e-3, "w", 2);
@@ -226,6 +228,54 @@ static void what_is_missing_or_strange(void)
     expect_trouble("tests/golden/no-such-file.safetensors", "No such file");
 }
 
+/* A copy of a render in which one word of the metadata is another. */
+static void expect_trouble_with(const char *from, const char *key, const char *value, const char *words)
+{
+    char to[] = "/tmp/sdref-verify-XXXXXX";
+    Err err = { 0 };
+    StFile *f = st_open(from, &err);
+    CHECK(f != NULL, "%s", err.msg);
+    if (f == NULL) return;
+    StWriter *w = stw_new(&err);
+    for (int i = 0; i < st_meta_count(f); i++) {
+        const char *k, *v;
+        st_meta_at(&k, &v, f, i);
+        if (strcmp(k, key) != 0) stw_meta(w, k, v);
+    }
+    if (value != NULL) stw_meta(w, key, value);
+    for (int i = 0; i < st_count(f); i++) {
+        const StTensor *t = st_at(f, i);
+        stw_add(w, t->name, t->dtype, t->ndim, t->dim, t->bytes);
+    }
+    const int fd = mkstemp(to);
+    CHECK(fd >= 0, "mkstemp");
+    close(fd);
+    CHECK_OK(stw_write(w, to, &err), &err);
+    stw_free(w);
+    st_close(f);
+    expect_trouble(to, words);
+    unlink(to);
+}
+
+static void strange_renders(void)
+{
+    static const char shaded[] = "tests/golden/render/voxel_shaded.safetensors", mlp[] = "tests/golden/render/background_mlp.safetensors";
+    expect_trouble_with(shaded, "shading", "phong", "'shading' is 'phong', expected albedo, lambertian, textureless or normal");
+    expect_trouble_with(shaded, "shading", NULL, "'shading'");
+    expect_trouble_with(shaded, "light", NULL, "'light'");
+    expect_trouble_with(shaded, "light", "1 2", "'light' is '1 2', expected three numbers");
+    expect_trouble_with(shaded, "background", "1 2 x", "'background' is '1 2 x', expected three numbers");
+    expect_trouble_with(shaded, "background", "mlp", "no tensor 'in.background.w1'");
+    expect_trouble_with(mlp, "background", "colour", "no tensor 'in.background'");
+    char path[64];
+    copy_with(path, mlp, NULL, 0, "in.background.w1", "in.background.w");
+    expect_trouble(path, "in.background.w1");
+    unlink(path);
+    copy_with(path, mlp, NULL, 0, "in.background.b2", NULL);
+    expect_trouble(path, "in.background.b2");
+    unlink(path);
+}
+
 static void tolerance_overrides(void)
 {
     Err err = { 0 };
@@ -243,6 +293,7 @@ int main(void)
     TEST(faults_of_backends_are_named);
     TEST(zeros_are_blamed);
     TEST(what_is_missing_or_strange);
+    TEST(strange_renders);
     TEST(tolerance_overrides);
     return test_end();
 }
