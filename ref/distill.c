@@ -247,7 +247,9 @@ static int one_view(Views *views, real *gradient, int j, real over)
     Camera camera;
     const View *at = &d->view[j];
     if (camera_of_jittered_view(&camera, at, &d->view_jitter[j], side, side, d->err) != 0) return -1;
-    const RenderSettings settings = settings_of(d, j);
+    RenderSettings settings = settings_of(d, j);
+    settings.shading = shading_of_step(&c->shading, views->done, distill_length(d), c->seed, (uint32_t)d->step);
+    for (int i = 0; i < 3; i++) settings.light[i] = d->view_jitter[j].light[i];
 
     /* 2. x0 = 2 g(theta, c) - 1 */
     const RenderBeside *beside = views->pass == PASS_STEP ? regularise_beside(&d->regularise) : NULL;

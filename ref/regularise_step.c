@@ -30,13 +30,14 @@ void regularise_begin(RegulariseStep *s, long step)
     for (int i = 0; i < REGULARISERS; i++) s->value[i] = 0;
 }
 
-/* Those of a set of maps that the renderer is to make, or to pull back: RENDERED_MAPS says what may be in the set. */
+/* Those of a set of maps, for the renderer to make or to pull back. */
 static RenderOut render_out(const Maps *m, int maps)
 {
-    BUG_IF((maps & ~RENDERED_MAPS) != 0, "maps %d of a renderer of %d", maps, RENDERED_MAPS);
     return (RenderOut){
         .opacity = maps & MAP_OPACITY ? m->opacity : NULL,
         .z_variance = maps & MAP_Z_VARIANCE ? m->z_variance : NULL,
+        .normal = maps & MAP_NORMAL ? m->normal : NULL,
+        .orientation = maps & MAP_ORIENTATION ? m->orientation : NULL,
     };
 }
 

@@ -8,9 +8,6 @@
 #include "ref/regularisers.h"
 #include "render/volume.h"
 
-/* What the renderer makes of Maps: regularisers of others are refused before a run starts (run_regularise.c). */
-enum { RENDERED_MAPS = MAP_OPACITY | MAP_Z_VARIANCE };
-
 typedef struct RegulariseStep {
     Regularising r;
     size_t pixels;                    /* of a view */

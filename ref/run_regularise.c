@@ -12,8 +12,6 @@ static int check(const DistillConfig *c, Regulariser i, Err *err)
                        field_kind_names[c->field]);
     if (c->field == FIELD_IMAGE)
         return err_set(err, "--%s: found %s with --field image, which has no geometry; expected --field voxel", info->name, weight);
-    if ((info->maps & ~RENDERED_MAPS) != 0)
-        return err_set(err, "--%s: found %s, expected 0: it needs normals along the rays, which the renderer does not make", info->name, weight);
     return 0;
 }
 

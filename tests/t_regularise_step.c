@@ -56,7 +56,7 @@ static void by_hand(real *gradient, real y[REGULARISERS], const Distill *d, real
     const Field f = { d->field->config, d->field->n, theta };
     for (int j = 0; j < VIEWS; j++) {
         const View *v = &d->view[j];
-        const RenderSettings s = { SAMPLES, { R(0.5), R(0.5), R(0.5) }, jitter };
+        const RenderSettings s = { .samples = SAMPLES, .background = { R(0.5), R(0.5), R(0.5) }, .jitter = jitter };
         Camera c;
         camera_look_at(&c, (double)v->elevation, (double)v->azimuth, (double)v->distance, (double)v->fovy, SIDE, SIDE);
         rng_uniform(jitter, (RngAt){ 4, (uint32_t)j, 0, RNG_JITTER }, PIXELS * SAMPLES);
