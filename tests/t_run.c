@@ -322,7 +322,7 @@ static void one_kind(const Kind *k, const char *prior)
     snprintf(line, sizeof line, "%s --steps 3 --quiet --threads 2 --out OUT", k->options);
     CHECK(command(out, cmd_distill, k->prompt, line, prior, whole) == EXIT_FINE, "%s", out);
     check_says(out, k->says, k->options);
-    check_log(whole, k->truth, strstr(k->options, "vsd") != NULL && strstr(k->options, "PRIOR") != NULL);
+    check_log(whole, k->truth, strstr(k->options, "--estimator vsd") != NULL && strstr(k->options, "PRIOR") != NULL);
     snprintf(line, sizeof line, "%s --steps 3", k->options);
     stop_after_one(half, whole, k->prompt, line, prior);
     CHECK(command(out, cmd_distill, NULL, "--resume --quiet --threads 3 --out OUT", prior, half) == EXIT_FINE, "%s", out);
