@@ -28,6 +28,7 @@ static const char *const examples[] = {
     "sdref train prior --out runs/prior              # the shipped prior, from nothing",
     "sdref train prior --out runs/prior --resume     # go on where it stopped",
     "sdref train prior --out runs/try --steps 500 --prediction epsilon",
+    "sdref train prior --from runs/prior/model --seed 1 --lr 0.0005 --out runs/more     # more pictures, from its weights",
     "sdref train depth --out runs/depth              # the shipped depth network",
     NULL
 };
@@ -45,6 +46,7 @@ static const Option options[] = {
     { "The recipe", "clip", OPT_REAL, OPT_RESULT, "1", NULL, "longest gradient", 1e-6, 1e6, NULL },
     { "The recipe", "ema", OPT_REAL, OPT_RESULT, "0.999", NULL, "of the averaged weights", 0, 1, NULL },
     { "The recipe", "seed", OPT_UINT64, OPT_RESULT, "0", NULL, "of the first weights, pictures, times and noise", 0, 0, NULL },
+    { "The recipe", "from", OPT_STRING, OPT_HOST, NULL, "FOLDER", "of prior: begin with the weights in that folder, the model/ of another training", 0, 0, NULL },
 
     { "Files and machine", "out", OPT_STRING, OPT_HOST, NULL, "FOLDER", "the training's folder (needed)", 0, 0, NULL },
     { "Files and machine", "resume", OPT_FLAG, OPT_HOST, NULL, NULL, "go on in that folder, to the same bytes", 0, 0, NULL },
@@ -75,6 +77,7 @@ typedef struct Training {
     Trainer *trainer;
     Bytes log;
     double sum[2];                    /* loss, gradient: since the last row */
+    char from[PRIOR_DIGESTS];         /* of the weights it began with; "": of none */
 } Training;
 
 static const char log_head[] = "step,loss,grad_norm,lr\n";
@@ -123,7 +126,7 @@ static int checkpoint(const Training *r, Err *err)
     int n = 0;
     for (int i = 0; i < 2; i++) text_from_double(sum[i], r->sum[i]);
     snprintf(numerics, sizeof numerics, "%d", SDREF_NUMERICS);
-    const char *const fixed[] = { "task", opt_arg(r->o, 0), "numerics", numerics, "sum.loss", sum[0], "sum.grad_norm", sum[1] };
+    const char *const fixed[] = { "task", opt_arg(r->o, 0), "numerics", numerics, "sum.loss", sum[0], "sum.grad_norm", sum[1], "from", r->from };
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++) meta[n++] = fixed[i];
     for (int i = 0; i < command.noptions; i++) {
         if (!in_recipe(r, i)) continue;
@@ -193,12 +196,13 @@ static int read_log(Training *r, Err *err)
 }
 
 /* Before a file of the folder is written. */
-static int may_resume(const Training *r, Err *err)
+static int may_resume(Training *r, Err *err)
 {
     char path[PATH_BYTES];
     if (run_path(path, r->folder, "state.safetensors", err) != 0) return -1;
     StFile *f = st_open(path, err);
     const int status = f == NULL ? -1 : same_recipe(r, f, err);
+    if (status == 0 && st_meta(f, "from") != NULL) snprintf(r->from, sizeof r->from, "%s", st_meta(f, "from"));
     st_close(f);
     return status;
 }
@@ -358,6 +362,9 @@ static int kind_of(Training *r, Err *err)
     if (!opt_has(r->o, "decay") && opt_load(r->o, "decay", r->kind->decay, "default", err) != 0) return -1;
     if (r->kind->prediction == NULL && opt_given(r->o, "prediction"))
         return err_set(err, "--prediction: found with %s, expected with prior alone; %s has one kind of output", name, name);
+    if (r->kind->prediction == NULL && opt_has(r->o, "from")) return err_set(err, "--from: found with %s, expected with prior alone", name);
+    if (opt_has(r->o, "from") && opt_flag(r->o, "resume"))
+        return err_set(err, "--from: found beside --resume, expected one of the two: a checkpoint has weights of its own");
     if (r->kind->prediction == NULL || opt_has(r->o, "prediction")) return 0;
     return opt_load(r->o, "prediction", r->kind->prediction, "default", err);
 }
@@ -366,12 +373,16 @@ static int train(Training *r, Err *err)
 {
     if (kind_of(r, err) != 0) return -1;
     if (r->folder == NULL) return err_set(err, "--out: none found, expected a folder for the training, such as runs/prior");
+    if (opt_has(r->o, "from") && run_path(r->model, opt_string(r->o, "from"), PRIOR_UNET_FILE, err) != 0) return -1;
+    if (opt_has(r->o, "from") && !file_exists(r->model)) return err_set(err, "--from: %s is not there; expected the model/ of a training of prior", r->model);
     if (config_read(&r->config, r->o, err) != 0 || folder_ready(r, err) != 0 || run_path(r->model, r->folder, "model", err) != 0) return -1;
     if (opt_flag(r->o, "resume") && may_resume(r, err) != 0) return -1;
     if (r->kind->open(r, err) != 0) return -1;
     const TrainTask task = r->kind->what(&r->task);
     r->trainer = train_new(&r->config, &task, r->kind->start, err);
     if (r->trainer == NULL) return -1;
+    if (opt_has(r->o, "from") && prior_task_begin(&r->task.prior, r->trainer, opt_string(r->o, "from"), r->from, err) != 0) return -1;
+    if (r->from[0] != '\0') r->task.prior.high_from = PRIOR_HIGH_NEVER;
     int status = opt_flag(r->o, "resume") ? resume(r, err) : bytes_put(&r->log, log_head, sizeof log_head - 1, err);
     if (status == 0 && !opt_flag(r->o, "resume")) status = checkpoint(r, err);
     if (status == 0) status = loop(r, err);

@@ -282,18 +282,34 @@ int train_save(const Trainer *t, const char *const *meta, const char *path, Err 
     return status;
 }
 
-static int get(void *self, const char *name, const Weight *w, real *values, Err *err)
+/* type: what is wanted, or -1 for any floating one. */
+static int read_values(real *values, const StFile *f, const char *name, const Weight *w, int type, Err *err)
 {
-    const StFile *f = self;
     const StTensor *s = st_find(f, name);
     char found[ST_SHAPE_ROOM], expected[64];
-    if (s == NULL) return err_set(err, "%s: no tensor '%s'; expected a checkpoint of this training", st_path(f), name);
-    if (s->dtype != ST_REAL || s->ndim != w->s.nd || memcmp(s->dim, w->s.d, (size_t)s->ndim * sizeof s->dim[0]) != 0)
-        return err_set(err, "%s: tensor '%s' is %s, expected %s %s", st_path(f), name, st_shape(found, s), st_dtype_name(ST_REAL),
+    if (s == NULL) return err_set(err, "%s: no tensor '%s'; expected %s", st_path(f), name, type < 0 ? "weights of this network" : "a checkpoint of this training");
+    if ((type < 0 ? !st_dtype_is_float(s->dtype) : (int)s->dtype != type) || s->ndim != w->s.nd || memcmp(s->dim, w->s.d, (size_t)s->ndim * sizeof s->dim[0]) != 0)
+        return err_set(err, "%s: tensor '%s' is %s, expected %s %s", st_path(f), name, st_shape(found, s), type < 0 ? "a float" : st_dtype_name(ST_REAL),
                        shape_text(expected, sizeof expected, w->s));
     if (st_read_real(values, s, err) != 0) return -1;
     const long bad = first_not_finite(values, w->n);
     if (bad >= 0) return err_set(err, "%s: tensor '%s' has %g at %ld, expected finite values", st_path(f), name, (double)values[bad], bad);
+    return 0;
+}
+
+static int get(void *self, const char *name, const Weight *w, real *values, Err *err) { return read_values(values, self, name, w, ST_REAL, err); }
+
+int train_begin_from(Trainer *t, int part, const StFile *f, Err *err)
+{
+    const Params *p = t->task.params[part];
+    const Piece *piece = t->piece;
+    BUG_IF(t->step != 0, "weights of a training at step %ld", t->step);
+    while (piece->part != part) piece++;
+    for (int i = 0; i < params_count(p); i++) {
+        real *theta = t->theta + piece[i].at;
+        if (read_values(theta, f, params_at(p, i)->name, params_at(p, i), -1, err) != 0) return -1;
+        memcpy(t->ema + piece[i].at, theta, piece[i].n * sizeof *theta);
+    }
     return 0;
 }
 

@@ -56,6 +56,9 @@ int      train_step(Trainer *t, TrainLog *log);
 const real *train_theta(const Trainer *t, int part);      /* (params_total) */
 const real *train_ema(const Trainer *t, int part);
 
+/* theta and ema of a part, before the first step, from a file of its parameters under their own names, in any floating type; a file
+ * of other parameters is refused. */
+int      train_begin_from(Trainer *t, int part, const StFile *f, Err *err);
 /* theta, m, v, ema of every parameter under "theta.PART.NAME" and so on, the step, and the caller's metadata (key, value pairs, a NULL
  * at the end). A file of other parameters or of the other program is refused. */
 int      train_save(const Trainer *t, const char *const *meta, const char *path, Err *err);

@@ -1,5 +1,6 @@
 /* train_prior.c -- the configs of the shipped prior, and the loss of a slot of pictures */
 #include "ref/train_prior.h"
+#include "ref/compare.h"
 #include "ref/dataset.h"
 #include "ref/pipeline.h"
 #include "ref/train_files.h"
@@ -104,7 +105,7 @@ static int write_configs(PriorTask *p, const char *folder, Prediction prediction
 int prior_task_open(PriorTask *p, const char *folder, Prediction prediction, int batch, uint64_t seed, Err *err)
 {
     char path[PART_PATH];
-    *p = (PriorTask){ .batch = batch, .seed = seed };
+    *p = (PriorTask){ .batch = batch, .seed = seed, .high_from = PRIOR_HIGH_FROM };
     int status = write_configs(p, folder, prediction, err);
     Json *unet = status == 0 ? train_read_config(path, sizeof path, folder, "unet", err) : NULL;
     if (unet != NULL) p->unet = unet_declare(unet, path, err);
@@ -145,10 +146,10 @@ typedef struct Slot {
     real *target;                     /* (count,3,h,w) */
 } Slot;
 
-int prior_timestep(uint64_t seed, long step, int place, int places, int T)
+int prior_timestep(uint64_t seed, long step, long high_from, int place, int places, int T)
 {
     const int low = (int)(PRIOR_HIGH * T);
-    if (step < PRIOR_HIGH_FROM) return train_timestep(seed, step, place, places, T);
+    if (step < high_from) return train_timestep(seed, step, place, places, T);
     if (place % 2 == 0) return train_timestep(seed, step, place / 2, places / 2, T);
     return low + train_timestep(seed, step, place / 2, places / 2, T - low);
 }
@@ -164,7 +165,7 @@ static int one_picture(Slot *slot, int k, const PriorTask *p, long step, uint64_
     rng_normal(eps, (RngAt){ p->seed, 0, (uint32_t)i, RNG_NOISE }, n);
     if (tokenizer_encode(slot->ids + k * TOKENS, &count, &dropped, p->tokenizer, item.caption, TOKENS, err) != 0) return -1;
     BUG_IF(dropped > 0, "the caption \"%s\" is longer than %d tokens", item.caption, TOKENS);
-    const int t = slot->t[k] = prior_timestep(p->seed, step, (int)(i % (uint64_t)p->batch), p->batch, p->S->T);
+    const int t = slot->t[k] = prior_timestep(p->seed, step, p->high_from, (int)(i % (uint64_t)p->batch), p->batch, p->S->T);
     slot->timestep[k] = t;
     const real alpha = sched_alpha(p->S, t), sigma = sched_sigma(p->S, t);
     real *xt = slot->xt->v + (size_t)k * n, *target = slot->target + (size_t)k * n;
@@ -245,4 +246,22 @@ int prior_task_export(const PriorTask *p, const Trainer *t, const char *folder, 
 {
     if (train_write_weights(folder, "unet", "diffusion_pytorch_model", p->unet->params, train_ema(t, UNET), err) != 0) return -1;
     return train_write_weights(folder, "text_encoder", "model", p->text->params, train_ema(t, TEXT), err);
+}
+
+int prior_task_begin(const PriorTask *p, Trainer *t, const char *folder, char digests[PRIOR_DIGESTS], Err *err)
+{
+    static const char *const files[] = { PRIOR_UNET_FILE, PRIOR_TEXT_FILE };
+    char path[PART_PATH], *digest = digests;
+    (void)p;
+    for (int part = 0; part < 2; part++) {
+        snprintf(path, sizeof path, "%s/%s", folder, files[part]);
+        StFile *f = st_open(path, err);
+        int status = f == NULL ? -1 : train_begin_from(t, part, f, err);
+        if (status == 0) status = file_digest(digest, path, err);
+        st_close(f);
+        if (status != 0) return -1;
+        digest[64] = part == 0 ? ' ' : '\0';
+        digest += 65;
+    }
+    return 0;
 }

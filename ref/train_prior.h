@@ -7,7 +7,7 @@
  * so t covers 0..T-1 evenly in every batch, and the error of x0 has the weight min(snr + 1, 5) or min(snr, 5). From step
  * PRIOR_HIGH_FROM on every second picture takes its t from the highest fifth, PRIOR_HIGH T..T-1, instead: sampling decides there, in its first
  * steps, what is seen and from where, and what it says later can be read from x_t. After 100 000 pictures colours and objects had
- * been learnt, most views not.
+ * been learnt, most views not. A training that begins from weights, which know that much, has t even throughout: what lags then are shapes.
  * TRAP: min(snr, 5) / (snr + 1) for v leaves high noise, where object and view are decided, next to no weight. Trainers of diffusers add
  * the 1, too; with it a run from nothing was as good at high noise after a sixth of the pictures.
  * TRAP: a text encoder that learns as fast as the UNet forgets the words that the UNet cannot use yet. After 240 000 pictures "left" and "right" had
@@ -23,10 +23,13 @@
 #include "sampler/schedule.h"
 #include "weights/tokenizer.h"
 
+#include <limits.h>
+
 #define PRIOR_TEXT_RATE 0.1
 #define PRIOR_WORDS 5.0
 #define PRIOR_HIGH 0.8
 #define PRIOR_HIGH_FROM 6600
+#define PRIOR_HIGH_NEVER LONG_MAX
 
 typedef struct PriorTask {
     UNet *unet;
@@ -36,6 +39,7 @@ typedef struct PriorTask {
     int h, w;                         /* of a picture */
     int batch;                        /* B */
     uint64_t seed;
+    long high_from;                   /* step; PRIOR_HIGH_FROM as it is opened, PRIOR_HIGH_NEVER for a training from weights */
 } PriorTask;
 
 /* The files of the folder but the weights (configs, vocabulary, model_index.json), written to `folder`; the networks declared from
@@ -43,12 +47,17 @@ typedef struct PriorTask {
 int  prior_task_open(PriorTask *task, const char *folder, Prediction prediction, int batch, uint64_t seed, Err *err);
 void prior_task_close(PriorTask *task);
 TrainTask prior_task(const PriorTask *task);              /* borrows task */
-/* t of picture `place` of a batch of `places` (even) in step `step`. */
-int       prior_timestep(uint64_t seed, long step, int place, int places, int T);
+/* t of picture `place` of a batch of `places` (even) in step `step`; from step high_from on half of them are of the highest fifth. */
+int       prior_timestep(uint64_t seed, long step, long high_from, int place, int places, int T);
 extern const TrainStart prior_task_start[];               /* for train_new */
 
 /* The averaged weights, as F16, into the folder: it is then a prior that pipeline_open reads. */
 int  prior_task_export(const PriorTask *task, const Trainer *t, const char *folder, Err *err);
+/* The weights of such a folder, and the digests of its files, for a training to begin from. */
+#define PRIOR_UNET_FILE "unet/diffusion_pytorch_model.safetensors"
+#define PRIOR_TEXT_FILE "text_encoder/model.safetensors"
+enum { PRIOR_DIGESTS = 2 * 64 + 2 };
+int  prior_task_begin(const PriorTask *task, Trainer *t, const char *folder, char digests[PRIOR_DIGESTS], Err *err);
 /* Samples of that folder for a fixed list of prompts (guidance 3), as a PNG sheet. */
 int  prior_task_sheet(const char *folder, const char *path, Err *err);
 

@@ -440,7 +440,7 @@ static void timesteps_of_the_prior(void)
         const int later = step >= PRIOR_HIGH_FROM, parts = later ? B / 2 : B;
         int all[B] = { 0 }, high[B] = { 0 };
         for (int place = 0; place < B; place++) {
-            const int t = prior_timestep(7, step, place, B, T);
+            const int t = prior_timestep(7, step, PRIOR_HIGH_FROM, place, B, T);
             CHECK(t >= 0 && t < T, "step %ld, place %d: t is %d", step, place, t);
             if (!later || place % 2 == 0) all[t * parts / T]++;
             else if (t >= 800) high[(t - 800) * parts / 200]++;

@@ -105,6 +105,23 @@ longer() {
     rm -rf long grown
 }
 
+# Another training that begins with the weights of `whole`: at a rate that moves nothing they come out as they went in.
+from_weights() {
+    gives "from weights" "more: 4 of 4 steps, $number" train $short --seed 8 --from whole/model --out more
+    gives "from weights, stopped" "halves: 2 of 4 steps, $number" train $short --seed 8 --from whole/model --until 2 --out halves
+    gives "from weights, resumed" "halves: 4 of 4 steps, $number" train $short --seed 8 --resume --out halves
+    same "from weights, in two parts" more halves
+    cmp -s more/state.safetensors whole/state.safetensors && say "the same as without" "from weights" || say ok "they count"
+    gives "from weights, still" "still: 1 of 4 steps, $number" train $short --lr 1e-9 --until 1 --from whole/model --out still
+    verdict=ok
+    for f in $weights; do cmp -s still/$f whole/$f || verdict="$f moved"; done
+    say "$verdict" "weights as they were"
+    refuses "weights and a checkpoint" '--from: *--resume*' train $short --seed 8 --from whole/model --resume --out more
+    refuses "weights that are not there" '--from: nowhere/unet/*' train $short --from nowhere --out none
+    refuses "weights of depth" '--from: *depth*prior alone*' "$sdref" train depth $short --from whole/model --out none
+    rm -rf more halves still
+}
+
 # ---- refusals ----
 
 refusals() {
@@ -159,6 +176,7 @@ for program in sdref sdref-f64; do
     refuses "the other program's" "whole/state.safetensors: tensor '*'*" "$other" train prior $short --resume --out whole
     if [ $program = sdref ]; then
         longer
+        from_weights
         refusals
         mv kept prior
         rm -rf whole
