@@ -52,6 +52,7 @@ static int particles_new(Distill *d, Err *err)
         field_start(p->field);
         p->m = mem_new(p->field->n, sizeof(real), "Adam's first moment", err);
         p->v = mem_new(p->field->n, sizeof(real), "Adam's second moment", err);
+        if (c->learnt && backdrop_new(&p->backdrop, &c->background_config, c->seed, i, err) != 0) return -1;
     }
     return err->set ? -1 : 0;
 }
@@ -62,6 +63,7 @@ void distill_look(Distill *d, int i)
     d->field = d->particle[i].field;
     d->m = d->particle[i].m;
     d->v = d->particle[i].v;
+    d->background = d->particle[i].backdrop.background;
 }
 
 Distill *distill_new(const DistillConfig *config, const Schedule *S, const Denoiser *D, Err *err)
@@ -106,6 +108,7 @@ void distill_free(Distill *d)
         field_free(d->particle[i].field);
         mem_free(d->particle[i].m);
         mem_free(d->particle[i].v);
+        backdrop_free(&d->particle[i].backdrop);
     }
     mem_free(d->particle);
     mem_free(d->gradient);
@@ -120,15 +123,6 @@ void distill_free(Distill *d)
     regularise_free(&d->regularise);
     tape_free(d->tape);
     mem_free(d);
-}
-
-/* NaN policy: named and placed, never replaced. */
-static int check_finite(const real *x, size_t n, const char *name, long step, Err *err)
-{
-    const long at = first_not_finite(x, n);
-    if (at < 0) return 0;
-    return err_set(err, "%s: found %s at index %ld in step %ld, expected finite values; the last checkpoint is as it was", name,
-                   isnan(x[at]) ? "NaN" : "infinity", at, step);
 }
 
 typedef enum { PASS_LOOK, PASS_STEP } Pass;                 /* the first pass of leave-one-out; the one that counts */
@@ -223,7 +217,7 @@ static RenderSettings settings_of(Distill *d, int j)
 {
     const DistillConfig *c = &d->config;
     const size_t rays = (size_t)c->resolution * (size_t)c->resolution;
-    RenderSettings settings = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] } };
+    RenderSettings settings = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] }, .learnt = d->background };
     if (!c->jitter || c->field == FIELD_IMAGE) return settings;
     rng_uniform(d->jitter, (RngAt){ c->seed, (uint32_t)j, (uint32_t)d->step, RNG_JITTER }, rays * (size_t)c->samples);
     settings.jitter = d->jitter;
@@ -255,7 +249,7 @@ static int one_view(Views *views, real *gradient, int j, real over)
     const RenderBeside *beside = views->pass == PASS_STEP ? regularise_beside(&d->regularise) : NULL;
     Tensor *x0 = picture(d, d->field, gradient, &camera, &settings, beside);
     if (x0 == NULL) return err_set(d->err, "step %ld: out of memory", d->step);
-    if (check_finite(x0->v, x0->n, "the rendered image", d->step, d->err) != 0) return -1;
+    if (state_finite(x0->v, x0->n, "the rendered image", d->step, d->err) != 0) return -1;
 
     /* 3. the estimator's gradient, off the tape */
     Arena *arena = arena_new(d->err);
@@ -263,7 +257,7 @@ static int one_view(Views *views, real *gradient, int j, real over)
     real *grad = arena_real(arena, x0->n, "grad");
     int status = grad == NULL ? -1 : estimate(grad, &t, d, views->done, arena, x0, j, &camera, &settings, views->pass);
     snprintf(name, sizeof name, "the estimator's gradient (%s)", c->draw.estimator->name);
-    if (status == 0) status = check_finite(grad, x0->n, name, d->step, d->err);
+    if (status == 0) status = state_finite(grad, x0->n, name, d->step, d->err);
 
     /* 4. pulled back */
     if (status == 0 && views->pass == PASS_STEP) {
@@ -315,6 +309,7 @@ static int step_of(Distill *d, Particle *p, StepLog *log)
     real share_of_view[MVSDI_VIEWS];
     log->lora_loss = 0;
     regularise_begin(&d->regularise, d->step);
+    backdrop_begin(&p->backdrop);
     if (c->field == FIELD_IMAGE)
         for (int j = 0; j < c->views; j++) d->view[j] = image_view(&c->range);
     else view_sample(d->view, c->views, &c->range, c->view_mode, c->seed, (uint32_t)d->step);
@@ -331,14 +326,15 @@ static int step_of(Distill *d, Particle *p, StepLog *log)
     regularise_grid(&d->regularise, d->gradient, d->field);
     memcpy(log->regulariser, d->regularise.value, sizeof log->regulariser);
     log->grad_rms = r_sqrt(views.grad_square / (real)c->views);
-    if (check_finite(d->gradient, n, "the field's gradient", d->step, d->err) != 0) return -1;
+    if (state_finite(d->gradient, n, "the field's gradient", d->step, d->err) != 0) return -1;
 
     /* 5. Adam; lr_k = lr (lr_end / lr)^(k / (N - 1)) */
     const double share = last > 0 ? (double)done / (double)last : 0.0;
     const double lr = (double)c->lr * d_pow((double)c->lr_end / (double)c->lr, share);
     const AdamConfig adam = { .lr = lr, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-15 };    /* as the frameworks have it */
     adam_step(p->field->theta, p->m, p->v, d->gradient, n, adam, p->step + 1);
-    if (check_finite(p->field->theta, n, "the field's parameters", d->step, d->err) != 0) return -1;
+    if (state_finite(p->field->theta, n, "the field's parameters", d->step, d->err) != 0) return -1;
+    if (backdrop_step(&p->backdrop, (double)c->background_lr * lr / (double)c->lr, p->step + 1, d->step, d->err) != 0) return -1;
     if (d->lora != NULL && lora_score_update(d->lora, d->step, d->err) != 0) return -1;
     p->step++;
     d->step++;
@@ -363,7 +359,7 @@ int distill_picture(real *rgb, real *depth, real *opacity, const Distill *d, con
     camera_of_view(&camera, view, h, w);
     real *hwc = mem_new(3 * pixels, sizeof(real), "picture", err);
     if (hwc == NULL) return -1;
-    const RenderSettings s = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] } };
+    const RenderSettings s = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] }, .learnt = d->background };
     RenderOut out = { .rgb = hwc, .opacity = opacity, .depth = depth };
     render_view(&out, d->renderer, d->field, &camera, &s);
     for (size_t i = 0; i < pixels && rgb != NULL; i++)

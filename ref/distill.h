@@ -9,7 +9,7 @@
  *      added to the one gradient, each in the order of render_pull (mvsdi.c). One view's tape at a time. With consensus 3 is not divided, each view
  *      has a gradient of its own, and they are added with weights. At last that of a reference picture, rendered like a view K, and that of the
  *      grid's total variation
- *   5. Adam with a learning rate that falls geometrically from lr to lr_end
+ *   5. Adam with a learning rate that falls geometrically from lr to lr_end; a learnt background has an Adam of its own (backdrop.h)
  * With dsd_star, for an image of one view, 3 is one step of its ODE, whose state is the run's as theta is.
  * With ssd's leave-one-out a pass over the views comes first that does 1 to 3 and keeps what stein.h says.
  * VSD: of P particles, each a field with moments of its own, the step is of one, RNG_PARTICLE at (seed, 0, k); in 3. the score of the renders is the
@@ -23,6 +23,7 @@
 #ifndef SDREF_REF_DISTILL_H
 #define SDREF_REF_DISTILL_H
 
+#include "ref/backdrop.h"
 #include "ref/draw.h"
 #include "ref/lora_score.h"
 #include "ref/mvsdi.h"
@@ -42,6 +43,9 @@ typedef struct DistillConfig {
     int samples;                    /* a ray */
     int jitter;                     /* samples jittered in training */
     real background[3];
+    int learnt;                     /* the background is, and as background_config says; never with consensus or an image */
+    BackgroundConfig background_config;
+    real background_lr;             /* its Adam's at the start, falling as lr does */
     int views;                      /* K */
     ViewMode view_mode;
     ViewRange range;
@@ -68,6 +72,7 @@ typedef struct DistillConfig {
 typedef struct Particle {
     Field *field;
     real *m, *v;                    /* (field->n) Adam's moments */
+    Backdrop backdrop;
     long step;                      /* steps that were of this one */
 } Particle;
 
@@ -79,6 +84,7 @@ typedef struct Distill {
     Particle *particle;             /* (particles) */
     Field *field;                   /* of the particle in hand: between steps the first, see distill_look */
     real *m, *v, *gradient;         /* (field->n) its moments; gradient of the step */
+    Background *background;         /* its learnt one, or NULL */
     long step;                      /* steps done */
     long calls;                     /* of the prior, in these steps: one a prediction; of the LoRA network one a prediction and one a loss */
     Consensus consensus;            /* what it has learned; part of the state */

@@ -1,5 +1,5 @@
 /* distill_state.c -- a run's checkpoint: theta, adam.m, adam.v, of particles after the first theta.1 and so on; metadata step, calls, field; what an
- * estimator carries from step to step: lora.*, ode, stein; consensus
+ * estimator carries from step to step: lora.*, ode, stein; consensus; background.*
  */
 #include "ref/distill.h"
 #include "ref/state.h"
@@ -53,6 +53,7 @@ int distill_save(const Distill *d, const char *path, Err *err)
     for (int i = 0; i < d->config.particles; i++) {
         arrays_of(&a, &d->particle[i], i);
         for (int k = 0; k < a.n; k++) stw_add(w, a.array[k].name, ST_REAL, a.array[k].s.nd, a.array[k].s.d, a.array[k].v);
+        backdrop_put(&d->particle[i].backdrop, w, i);
         if (d->config.particles > 1) put_count(w, a.step, d->particle[i].step);
     }
     if (d->lora != NULL) lora_score_put(d->lora, w);
@@ -88,6 +89,7 @@ int distill_load(Distill *d, const char *path, Err *err)
         arrays_of(&a, p, i);
         p->step = d->step;
         for (int k = 0; k < a.n && status == 0; k++) status = state_read(a.array[k].v, f, a.array[k].name, a.array[k].s, err);
+        if (status == 0) status = backdrop_get(&p->backdrop, f, i, err);
         if (status == 0 && d->config.particles > 1) status = read_count(&p->step, f, a.step, d->step, err);
     }
     if (status == 0 && d->lora != NULL) status = lora_score_load(d->lora, f, err);

@@ -20,6 +20,7 @@ static const char *const run_estimators[] = { "sds", "csd", "nfsd", "sdi", "ism"
 static const char *const scores[] = { "lora", "exact", NULL };
 static const char *const conventions[] = { "uncond", "text", NULL };
 static const char *const policies[] = { "uniform", "linear", "hifa", "sqrt", "two-stage", NULL };
+static const char *const backgrounds[] = { "fixed", "colour", "mlp", NULL };
 static const char *const fields[] = { "image", "voxel", NULL };
 static const char *const perp_negs[] = { "off", "official", "threestudio", NULL };
 static const char *const modes[] = { "independent", "stratified", "antipodal", "negated", "quadruple", "octahedral", NULL };
@@ -106,6 +107,9 @@ static const Option options[] = {
     { "The field", "grid", OPT_INT, OPT_RESULT, "48", "N", "voxel nodes a side", 2, 256, NULL },
     { "The field", "samples", OPT_INT, OPT_RESULT, "64", "N", "samples a ray", 1, 1024, NULL },
     { "The field", "jitter", OPT_FLAG, OPT_RESULT, "true", NULL, "samples jittered along the ray in training (--jitter=false: not)", 0, 0, NULL },
+    { "The field", "background", OPT_CHOICE, OPT_RESULT, "fixed", NULL,
+      "what is behind it: the scenes' grey; a colour, or a network of the ray's direction, that is learnt along", 0, 0, backgrounds },
+    { "The field", "background-lr", OPT_REAL, OPT_RESULT, "0.01", NULL, "Adam's learning rate for it at the start, falling as --lr does", 1e-9, 1000, NULL },
     { "The field", "blob", OPT_REAL, OPT_RESULT, "0", NULL, "raw density at the centre at the start", -100, 100, NULL },
     { "The field", "blob-slope", OPT_REAL, OPT_RESULT, "8", NULL, "its fall per unit of radius", 0, 1000, NULL },
 
@@ -192,6 +196,9 @@ static int config_read(DistillConfig *c, const Options *o, Err *err)
     *c = (DistillConfig){
         .field = opt_choice(o, "field") == 0 ? FIELD_IMAGE : FIELD_VOXEL,
         .grid = opt_int(o, "grid"),
+        .learnt = opt_choice(o, "background") != 0,
+        .background_config = { opt_choice(o, "background") == 2 ? BACKGROUND_MLP : BACKGROUND_COLOUR, 4, 32 },
+        .background_lr = opt_real(o, "background-lr"),
         .blob_peak = opt_real(o, "blob"),
         .blob_slope = opt_real(o, "blob-slope"),
         .resolution = opt_int(o, "resolution"),

@@ -12,7 +12,7 @@ static int refuse(const Options *o, const char *const *names, const char *becaus
 
 static int image_check(const Options *o, Err *err)
 {
-    static const char *const voxels[] = { "grid", "samples", "jitter", "blob", "blob-slope", NULL }, *const cameras[] = { "view-mode", "camera-jitter", "target-jitter", "up-jitter", NULL };
+    static const char *const voxels[] = { "grid", "samples", "jitter", "blob", "blob-slope", "background", "background-lr", NULL }, *const cameras[] = { "view-mode", "camera-jitter", "target-jitter", "up-jitter", NULL };
     static const char *const light[] = { "albedo-share", "diffuse-prob", "textureless-prob", NULL };
     if (opt_choice(o, "field") != 0) return 0;
     if (refuse(o, voxels, "found with --field image, which is pixels alone; expected --field voxel", err) != 0) return -1;
@@ -25,6 +25,13 @@ static int shading_check(const Options *o, Err *err)
     static const char *const shaded[] = { "diffuse-prob", "textureless-prob", NULL };
     if (opt_double(o, "albedo-share") < 1) return 0;
     return refuse(o, shaded, "found with --albedo-share 1, expected one below 1: no step is shaded", err);
+}
+
+static int background_check(const Options *o, Err *err)
+{
+    static const char *const own[] = { "background-lr", NULL }, *const consensus[] = { "consensus", NULL };
+    if (opt_choice(o, "background") == 0) return refuse(o, own, "found with --background fixed, expected colour or mlp: nothing of it is learnt", err);
+    return refuse(o, consensus, "found with a --background that is learnt, expected fixed: views are weighted by the field's gradients alone", err);
 }
 
 static int sdi_check(const Options *o, Err *err)
@@ -41,7 +48,7 @@ int run_refuse(const Options *o, Err *err)
 {
     static const char *const guidance[] = { "guidance", "cfg-convention", NULL };
     const Estimator *e = run_estimator(o);
-    if (image_check(o, err) != 0 || shading_check(o, err) != 0) return -1;
+    if (image_check(o, err) != 0 || shading_check(o, err) != 0 || background_check(o, err) != 0) return -1;
     if (e->grad == sdi_grad && sdi_check(o, err) != 0) return -1;
     if (e->grad == csd_grad) return refuse(o, guidance, "found with --estimator csd, which has factors in its place; expected --w1 and --w2", err);
     return 0;

@@ -1,6 +1,9 @@
-/* state.c -- one tensor of a checkpoint */
+/* state.c -- one tensor of a checkpoint, values of a step */
 #include "ref/state.h"
 
+#include "tensor/sum.h"
+
+#include <math.h>
 #include <string.h>
 
 int state_read(real *out, const StFile *f, const char *name, Shape s, Err *err)
@@ -14,4 +17,12 @@ int state_read(real *out, const StFile *f, const char *name, Shape s, Err *err)
         return err_set(err, "%s: tensor '%s' is %s, expected %s; was the run made by the other program?", st_path(f), name, st_dtype_name(t->dtype),
                        st_dtype_name(ST_REAL));
     return st_read_real(out, t, err);
+}
+
+int state_finite(const real *x, size_t n, const char *name, long step, Err *err)
+{
+    const long at = first_not_finite(x, n);
+    if (at < 0) return 0;
+    return err_set(err, "%s: found %s at index %ld in step %ld, expected finite values; the last checkpoint is as it was", name,
+                   isnan(x[at]) ? "NaN" : "infinity", at, step);
 }

@@ -162,6 +162,9 @@ static void refusals(void)
         { "a cat", "--prior PRIOR --estimator ssd --phi normals --field image", { "--phi", "normals", "no depth", "--field voxel" } },
         { "a cat", "--prior PRIOR --estimator ssd --phi depth", { "--phi", "--resolution 8", "expected 64", "weights/depth" } },
         { "a cat", "--prior PRIOR --estimator ssd --phi depth --depth-net tests/golden/none", { "tests/golden/none" } },
+        { "a cat", "--prior PRIOR --background-lr 0.1", { "--background-lr: found with --background fixed", "colour or mlp" } },
+        { "a cat", "--prior PRIOR --background mlp --consensus --views 2", { "--consensus: found with a --background that is learnt" } },
+        { "a cat", "--prior PRIOR --background mlp --field image", { "--background: found with --field image" } },
         { "a cat", "--prior PRIOR --estimator ssd --depth-net tests/golden/phi", { "--depth-net", "--phi quadratic", "depth or normals" } },
         { "a cat", "--prior PRIOR --depth-net tests/golden/phi", { "--depth-net", "--estimator sds", "ssd" } },
         { "a cat", "--prior PRIOR --estimator ssd --mu leave-one-out --views 1", { "--mu", "leave-one-out", "--views 1", "--views 2 or more" } },
@@ -348,7 +351,7 @@ static void runs_give_the_same_bytes(void)
         { "a cat", "--prior PRIOR " VOXELS, 0, { "a cat, 3 steps", "none: the prompt is of no scene", "turntable.gif", "!posterior" } },
         { "a cat", "--prior PRIOR --perp-neg threestudio --overhead-threshold 20 " VOXELS, 0, { "a cat, 3 steps", "turntable.gif" } },
         { "a red mug", "--prior PRIOR --condition view-lr " VOXELS, 1, { "over 8 held-out views", "dB over the object's", "scenes' posterior says", "of 8 views" } },
-        { "a cat", "--prior PRIOR --sparsity 3,0,2 --opaqueness 0,1,2,3 --z-variance 2 --tv 5 --orientation 1 --normal-smooth 2 --convexity 3 --albedo-share 0 --diffuse-prob 1 " VOXELS, 0, { "a cat, 3 steps" } },
+        { "a cat", "--prior PRIOR --sparsity 3,0,2 --opaqueness 0,1,2,3 --z-variance 2 --tv 5 --orientation 1 --normal-smooth 2 --convexity 3 --albedo-share 0 --diffuse-prob 1 --background mlp " VOXELS, 0, { "a cat, 3 steps" } },
         { "a cat", "--prior PRIOR --preset mvsdi " VOXELS, 0, { "a cat, 3 steps", "turntable.gif" } },
         { "a cat", "--prior PRIOR --field image", 0, { "none: the prompt is of no scene", "!turntable", "!posterior" } },
         { "a cat", "--prior PRIOR --estimator dsd --reference " PNG "good_rgba_16x16 --reference-view 30,15 " VOXELS, 0, { "PSNR to the reference" } },
@@ -361,7 +364,7 @@ static void runs_give_the_same_bytes(void)
         { "a red mug", "--cameras 4 --resolution 8 --field image --condition posed", 1, { "PSNR  ", "dB over the object's", "of 1 view\n" } },
         { "a cat", "--prior PRIOR --field image --estimator vsd --particles 3", 0, { "none: the prompt is of no scene", "!turntable" } },
         { "a cat", "--prior PRIOR --estimator vsd " VOXELS, 0, { "none: the prompt is of no scene", "turntable.gif" } },
-        { "a red mug", "--cameras 4 --resolution 8 --condition posed --estimator vsd --particles 2 " VOXELS, 1, { "PSNR over 16 pictures", "of 16 pictures" } },
+        { "a red mug", "--cameras 4 --resolution 8 --condition posed --estimator vsd --particles 2 --background colour " VOXELS, 1, { "PSNR over 16 pictures", "of 16 pictures" } },
         { "", "--prior tests/golden/pipelines/ddpm --field image --estimator vsd --particle-score exact", 0, { "none: the prompt" } },
     };
     char folder[FOLDER_PATH];
