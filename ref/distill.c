@@ -39,6 +39,8 @@ static void keep_views(Distill *d)
     for (size_t j = 0; j < views && !d->err->set; j++) d->views[j].eps = d->kept + j * n;
 }
 
+static int render_side(const DistillConfig *c) { return c->render > 0 ? c->render : c->resolution; }
+
 static int particles_new(Distill *d, Err *err)
 {
     const DistillConfig *c = &d->config;
@@ -81,17 +83,17 @@ Distill *distill_new(const DistillConfig *config, const Schedule *S, const Denoi
     d->consensus = consensus_start();
     d->err = err;
     if (particles_new(d, err) == 0) {
-        const size_t rays = (size_t)config->resolution * (size_t)config->resolution;
+        const size_t rays = (size_t)render_side(config) * (size_t)render_side(config), pixels = (size_t)config->resolution * (size_t)config->resolution;
         distill_look(d, 0);
         d->gradient = mem_new(d->field->n, sizeof(real), "gradient", err);
         if (config->consensus) d->each = mem_new((size_t)config->views * d->field->n, sizeof(real), "gradients of the views", err);
         d->renderer = renderer_new(d->field, config->samples, err);
-        d->jitter = mem_new(rays * (size_t)config->samples, sizeof(real), "jitter", err);
+        d->jitter = mem_new((rays > pixels ? rays : pixels) * (size_t)config->samples, sizeof(real), "jitter", err);
         d->view = mem_new((size_t)config->views, sizeof *d->view, "views", err);
         d->view_jitter = mem_new((size_t)config->views, sizeof *d->view_jitter, "jitter of the views", err);
         if (config->mu == MU_LEAVE_ONE_OUT) keep_views(d);
         regularise_new(&d->regularise, &config->regularising, rays, err);
-        if (is_star(d)) d->ode = mem_new((size_t)D->channels * rays, sizeof(real), "state of the ODE", err);
+        if (is_star(d)) d->ode = mem_new((size_t)D->channels * pixels, sizeof(real), "state of the ODE", err);
         d->tape = tape_new(err);
     }
     if (err->set) {
@@ -159,6 +161,7 @@ static Tensor *picture(Distill *d, const Field *f, real *gradient, const Camera 
 {
     Tensor *theta = tensor_view(d->tape, (Shape){ 1, { (int64_t)f->n } }, f->theta, gradient, "theta");
     Tensor *rgb = op_render(d->tape, theta, d->renderer, f, camera, settings, beside, "rgb");
+    if (d->config.render > 0) rgb = op_resample_area(d->tape, rgb, d->config.resolution, d->config.resolution, "resampled");
     Tensor *planes = op_hwc_to_chw(d->tape, rgb, "planes");
     return op_affine(d->tape, planes, R(2.0), R(-1.0), "x0");
 }
@@ -212,11 +215,11 @@ static int estimate(real *grad, int *t, Distill *d, long done, Arena *arena, con
     return status;
 }
 
-/* Jitter of view j, or none. */
-static RenderSettings settings_of(Distill *d, int j)
+/* Jitter of view j, or none, for renders of that side. */
+static RenderSettings settings_of(Distill *d, int j, int side)
 {
     const DistillConfig *c = &d->config;
-    const size_t rays = (size_t)c->resolution * (size_t)c->resolution;
+    const size_t rays = (size_t)side * (size_t)side;
     RenderSettings settings = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] }, .learnt = d->background };
     if (!c->jitter || c->field == FIELD_IMAGE) return settings;
     rng_uniform(d->jitter, (RngAt){ c->seed, (uint32_t)j, (uint32_t)d->step, RNG_JITTER }, rays * (size_t)c->samples);
@@ -232,7 +235,7 @@ static int one_view(Views *views, real *gradient, int j, real over)
 {
     Distill *d = views->d;
     const DistillConfig *c = &d->config;
-    const int side = c->resolution;
+    const int side = render_side(c);
     Tape *tape = d->tape;
     char name[64];
     int t;
@@ -241,7 +244,7 @@ static int one_view(Views *views, real *gradient, int j, real over)
     Camera camera;
     const View *at = &d->view[j];
     if (camera_of_jittered_view(&camera, at, &d->view_jitter[j], side, side, d->err) != 0) return -1;
-    RenderSettings settings = settings_of(d, j);
+    RenderSettings settings = settings_of(d, j, side);
     settings.shading = shading_of_step(&c->shading, views->done, distill_length(d), c->seed, (uint32_t)d->step);
     for (int i = 0; i < 3; i++) settings.light[i] = d->view_jitter[j].light[i];
 
@@ -320,7 +323,7 @@ static int step_of(Distill *d, Particle *p, StepLog *log)
     const int status = c->consensus ? mvsdi_consensus(d->gradient, share_of_view, d->each, &d->consensus, d->step, &set) : mvsdi_mean(d->gradient, &set);
     if (status != 0) return -1;
     if (c->reference != NULL) {
-        const RenderSettings settings = settings_of(d, c->views);
+        const RenderSettings settings = settings_of(d, c->views, c->resolution);
         reference_pull(d->gradient, &log->reference, c->reference, d->renderer, d->field, &settings);
     }
     regularise_grid(&d->regularise, d->gradient, d->field);

@@ -3,7 +3,7 @@
  * One step k of N, views j = 0..K-1:
  *   1. camera c_kj (of an image: always image_view) with what it strays from its view, the estimator's timesteps and noise (draw.h), jitter u_kj:
  *      all addressed by (seed, j, k), none consumed. The prior and the LoRA are told the view, not how far the camera strays from it
- *   2. x0 = 2 g(theta, c) - 1, on the tape
+ *   2. x0 = 2 g(theta, c) - 1, on the tape; g of another size than the prior's is resampled by area first
  *   3. gradient of the estimator at x0, not on the tape, divided by K
  *   4. pulled back, together with the cotangents that regularisers add to the view's other maps (regularise_step.h): one view after the other is
  *      added to the one gradient, each in the order of render_pull (mvsdi.c). One view's tape at a time. With consensus 3 is not divided, each view
@@ -39,7 +39,8 @@ typedef struct DistillConfig {
     FieldKind field;
     int grid;                       /* voxel nodes a side */
     real blob_peak, blob_slope;     /* start density, see field_start */
-    int resolution;                 /* pixels a side */
+    int resolution;                 /* pixels a side, of what the prior sees */
+    int render;                     /* of the renders that are averaged to it; 0: the same. Not of an image, nor with ssd's baselines of a render */
     int samples;                    /* a ray */
     int jitter;                     /* samples jittered in training */
     real background[3];

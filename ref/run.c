@@ -115,6 +115,8 @@ static const Option options[] = {
 
     { "The cameras", "resolution", OPT_INT, OPT_RESULT, NULL, "N",
       "pixels a side, of renders and of the prior. Default: 64, with a folder what its UNet was trained for", 8, 512, NULL },
+    { "The cameras", "render-resolution", OPT_INT, OPT_RESULT, "0", "N",
+      "pixels a side of renders, which are resampled by area to --resolution's; 0: the same", 0, 1024, NULL },
     { "The cameras", "views", OPT_INT, OPT_RESULT, NULL, "K", "views a step. Default: 4, for an image 1", 1, 64, NULL },
     { "The cameras", "view-mode", OPT_CHOICE, OPT_RESULT, NULL, NULL,
       "how the views of a step are drawn: on their own; one in each Kth of the circle; pairs on opposite sides, at the same elevation or at its "
@@ -202,6 +204,7 @@ static int config_read(DistillConfig *c, const Options *o, Err *err)
         .blob_peak = opt_real(o, "blob"),
         .blob_slope = opt_real(o, "blob-slope"),
         .resolution = opt_int(o, "resolution"),
+        .render = opt_int(o, "render-resolution"),
         .samples = opt_int(o, "samples"),
         .jitter = opt_flag(o, "jitter"),
         .views = opt_int(o, "views"),

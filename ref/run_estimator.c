@@ -94,6 +94,8 @@ static int ssd_config(DistillConfig *c, const Options *o, Err *err)
     c->phi = (PhiKind)opt_choice(o, "phi");
     if (phi_asks_render(c->phi) && c->field == FIELD_IMAGE)
         return err_set(err, "--phi: found %s with --field image, which has no depth; expected quadratic, or --field voxel", phi_names[c->phi]);
+    if (phi_asks_render(c->phi) && c->render > 0)
+        return err_set(err, "--render-resolution: found with --phi %s, expected without: it compares with a render of the prior's size", phi_names[c->phi]);
     if (opt_given(o, "depth-net") && !phi_asks_network(c->phi))
         return err_set(err, "--depth-net: found with --phi %s, which asks no network; expected --phi depth or normals", phi_names[c->phi]);
     return mu_read(c, o, err);

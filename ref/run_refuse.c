@@ -12,7 +12,7 @@ static int refuse(const Options *o, const char *const *names, const char *becaus
 
 static int image_check(const Options *o, Err *err)
 {
-    static const char *const voxels[] = { "grid", "samples", "jitter", "blob", "blob-slope", "background", "background-lr", NULL }, *const cameras[] = { "view-mode", "camera-jitter", "target-jitter", "up-jitter", NULL };
+    static const char *const voxels[] = { "grid", "samples", "jitter", "blob", "blob-slope", "background", "background-lr", NULL }, *const cameras[] = { "view-mode", "render-resolution", "camera-jitter", "target-jitter", "up-jitter", NULL };
     static const char *const light[] = { "albedo-share", "diffuse-prob", "textureless-prob", NULL };
     if (opt_choice(o, "field") != 0) return 0;
     if (refuse(o, voxels, "found with --field image, which is pixels alone; expected --field voxel", err) != 0) return -1;

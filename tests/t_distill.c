@@ -56,6 +56,26 @@ static void teardown(Setup *s)
     schedule_free(s->S);
 }
 
+/* Renders of the prior's own size are not changed by the resampling between; of another size they are, and the field still learns. */
+static void renders_of_another_size(void)
+{
+    DistillConfig c[3] = { config(), config(), config() };
+    Setup s[3];
+    StepLog log;
+    c[1].render = SIDE;
+    c[2].render = 2 * SIDE - 3;
+    for (int i = 0; i < 3; i++) {
+        setup(&s[i], &c[i]);
+        for (int step = 0; step < 3; step++) CHECK_OK(distill_step(s[i].d, &log), &s[i].err);
+    }
+    const Field *f = s[0].d->field;
+    CHECK(memcmp(f->theta, s[1].d->field->theta, f->n * sizeof *f->theta) == 0, "the prior's own size");
+    real most = 0;
+    for (size_t i = 0; i < f->n; i++) most = r_max(most, r_abs(f->theta[i] - s[2].d->field->theta[i]));
+    CHECK(most > 0 && most < R(0.5), "another size: parameters differ by %g at most, after three steps of up to 0.2", (double)most);
+    for (int i = 0; i < 3; i++) teardown(&s[i]);
+}
+
 /* A budget counts predictions; schedules go by the share of it that is spent, and the state remembers it. */
 static void a_budget_ends_the_run(void)
 {
@@ -371,6 +391,7 @@ int main(void)
     TEST(mu_comes_from_the_other_views);
     TEST(the_ode_is_remembered);
     TEST(a_budget_ends_the_run);
+    TEST(renders_of_another_size);
     TEST(the_loop_reaches_the_one_image);
     TEST(resumed_bytes_are_the_same);
     TEST(an_image_has_one_view);
