@@ -51,7 +51,7 @@ static int particles_new(Distill *d, Err *err)
         const FieldConfig start = { .kind = c->field, .size = { image ? 3 : side, side, side }, .peak = c->blob_peak, .slope = c->blob_slope };
         p->field = field_new(&start, err);
         if (p->field == NULL) return -1;
-        field_start(p->field);
+        field_start(p->field, c->seed);
         p->m = mem_new(p->field->n, sizeof(real), "Adam's first moment", err);
         p->v = mem_new(p->field->n, sizeof(real), "Adam's second moment", err);
         if (c->learnt && backdrop_new(&p->backdrop, &c->background_config, c->seed, i, err) != 0) return -1;

@@ -2,9 +2,9 @@
 #include "render/field_kinds.h"
 #include "tensor/mem.h"
 
-const char *const field_kind_names[] = { "image", "voxel", NULL };
+const char *const field_kind_names[] = { "image", "voxel", "hashgrid", "mlp", "sh", NULL };
 
-static const FieldOps *const ops_of_kind[FIELD_KINDS] = { &field_image, &field_voxel };
+static const FieldOps *const ops_of_kind[FIELD_KINDS] = { &field_image, &field_voxel, &field_hashgrid, &field_mlp, &field_sh };
 static const FieldOps *ops(const Field *f) { return ops_of_kind[f->config.kind]; }
 
 int field_check_size(const FieldConfig *c, int lo, int hi, Err *err)
@@ -23,6 +23,7 @@ Field *field_new(const FieldConfig *config, Err *err)
     if (f == NULL) return NULL;
     f->config = *config;
     f->n = kind->count(config);
+    f->active = config->levels;
     f->theta = mem_new(f->n, sizeof(real), "field", err);
     if (f->theta != NULL) return f;
     mem_free(f);
@@ -36,10 +37,10 @@ void field_free(Field *f)
     mem_free(f);
 }
 
-void field_start(Field *f)
+void field_start(Field *f, uint64_t seed)
 {
     for (size_t i = 0; i < f->n; i++) f->theta[i] = 0;
-    if (ops(f)->start != NULL) ops(f)->start(f);
+    if (ops(f)->start != NULL) ops(f)->start(f, seed);
 }
 
 size_t field_kept(const Field *f) { return ops(f)->kept == NULL ? 0 : ops(f)->kept(f); }
@@ -59,6 +60,14 @@ void field_pull(real *restrict dtheta, const real *restrict draw, const real *re
 
 int field_parts(FieldPart part[FIELD_PARTS], const Field *f) { return ops(f)->parts(part, f); }
 
+int field_encoding(const Field *f) { return ops(f)->encoding == NULL ? 0 : ops(f)->encoding(f); }
+
+void field_encode(real *e, const real *p, const Field *f, int P)
+{
+    BUG_IF(ops(f)->encode == NULL, "encoding of a field of kind %s", field_kind_names[f->config.kind]);
+    ops(f)->encode(e, p, f, P);
+}
+
 /* ---- the image ---- */
 
 static int check(const FieldConfig *c, Err *err) { return field_check_size(c, 1, 4096, err); }
@@ -72,4 +81,4 @@ static int parts(FieldPart part[FIELD_PARTS], const Field *f)
     return 1;
 }
 
-const FieldOps field_image = { check, count, NULL, NULL, NULL, NULL, parts };
+const FieldOps field_image = { .check = check, .count = count, .parts = parts };

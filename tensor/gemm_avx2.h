@@ -1,6 +1,6 @@
 /* gemm_avx2.h -- a tile of 6 rows by two 32-byte registers: 12 of the 16 registers are accumulators
  *
- * Included by gemm.c only.
+ * Included by gemm.c and gemm_tile.h only.
  */
 #ifndef SDREF_GEMM_AVX2_H
 #define SDREF_GEMM_AVX2_H
@@ -27,7 +27,7 @@ typedef __m256 Vec;
 /* Four columns of 8 rows: to (4,8), rows to_step apart, = transpose of from (8,4), rows from_step apart. Half h of
  * register m holds row 4h + m, so that a transpose of 4 x 4 within the halves is all that is left to do. */
 #define TRANSPOSE_ROWS 8
-static void transpose_strip(float *to, ptrdiff_t to_step, const float *from, ptrdiff_t from_step)
+static inline void transpose_strip(float *to, ptrdiff_t to_step, const float *from, ptrdiff_t from_step)
 {
     __m256 row[4];
     for (int m = 0; m < 4; m++) {

@@ -1,6 +1,6 @@
 /* gemm_avx512.h -- a tile of 14 rows by two 64-byte registers: 28 of the 32 registers are accumulators
  *
- * Included by gemm.c only.
+ * Included by gemm.c and gemm_tile.h only.
  */
 #ifndef SDREF_GEMM_AVX512_H
 #define SDREF_GEMM_AVX512_H
@@ -27,7 +27,7 @@ typedef __m512 Vec;
 /* Four columns of 16 rows: to (4,16), rows to_step apart, = transpose of from (16,4), rows from_step apart. Quarter q of
  * register m holds row 4q + m, so that a transpose of 4 x 4 within the quarters is all that is left to do. */
 #define TRANSPOSE_ROWS 16
-static void transpose_strip(float *to, ptrdiff_t to_step, const float *from, ptrdiff_t from_step)
+static inline void transpose_strip(float *to, ptrdiff_t to_step, const float *from, ptrdiff_t from_step)
 {
     __m512 row[4];
     for (int m = 0; m < 4; m++) {

@@ -52,7 +52,7 @@ static inline void bench_view(const Bench *b, Err *err)
     p.eps = arena_real(arena, N, "eps");
     p.grad = arena_real(arena, p.f->n, "gradient");
     p.err = err;
-    field_start(p.f);
+    field_start(p.f, 0);
     rng_normal(p.cotangent, (RngAt){ 1, 0, 0, RNG_PROBE }, N);
     rng_normal(p.xt, (RngAt){ 1, 1, 0, RNG_PROBE }, N);
     camera_look_at(&p.camera, 15, 30, 2.5, 40, SIDE, SIDE);
