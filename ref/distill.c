@@ -48,7 +48,12 @@ static int particles_new(Distill *d, Err *err)
     d->particle = mem_new((size_t)c->particles, sizeof *d->particle, "particles", err);
     for (int i = 0; d->particle != NULL && i < c->particles; i++) {
         Particle *p = &d->particle[i];
-        const FieldConfig start = { .kind = c->field, .size = { image ? 3 : side, side, side }, .peak = c->blob_peak, .slope = c->blob_slope };
+        FieldConfig start = c->shape;
+        start.kind = c->field;
+        start.size[0] = image ? 3 : side;
+        start.size[1] = start.size[2] = side;
+        start.peak = c->blob_peak;
+        start.slope = c->blob_slope;
         p->field = field_new(&start, err);
         if (p->field == NULL) return -1;
         field_start(p->field, c->seed);
@@ -59,6 +64,13 @@ static int particles_new(Distill *d, Err *err)
     return err->set ? -1 : 0;
 }
 
+int distill_levels(const DistillConfig *c, long done, long length)
+{
+    const int all = c->shape.levels, first = c->start_levels > 0 && c->start_levels < all ? c->start_levels : all;
+    const long more = (long)(all - first) * 2 * done / (length > 0 ? length : 1);
+    return more < all - first ? first + (int)more : all;
+}
+
 void distill_look(Distill *d, int i)
 {
     BUG_IF(i < 0 || i >= d->config.particles, "particle %d of %d", i, d->config.particles);
@@ -66,6 +78,7 @@ void distill_look(Distill *d, int i)
     d->m = d->particle[i].m;
     d->v = d->particle[i].v;
     d->background = d->particle[i].backdrop.background;
+    if (d->config.field == FIELD_HASHGRID) d->field->active = distill_levels(&d->config, distill_done(d), distill_length(d));
 }
 
 Distill *distill_new(const DistillConfig *config, const Schedule *S, const Denoiser *D, Err *err)

@@ -37,7 +37,9 @@
 enum { PARTICLES_MAX = 16 };
 typedef struct DistillConfig {
     FieldKind field;
-    int grid;                       /* voxel nodes a side */
+    int grid;                       /* voxel, sh: nodes a side */
+    FieldConfig shape;              /* what else hashgrid, mlp and sh are; kind, size, peak and slope are said here */
+    int start_levels;               /* of hashgrid: levels that count at first; 0: all. See distill_levels */
     real blob_peak, blob_slope;     /* start density, see field_start */
     int resolution;                 /* pixels a side, of what the prior sees */
     int render;                     /* of the renders that are averaged to it; 0: the same. Not of an image, nor with ssd's baselines of a render */
@@ -124,6 +126,8 @@ View     image_view(const ViewRange *range);
 /* How far the run is: steps done of N, or of a budget calls made. Schedules of t and of the learning rate go by this share. */
 long     distill_done(const Distill *d);
 long     distill_length(const Distill *d);
+/* Levels of a hash grid that count when `done` of `length` are behind: start_levels + floor((levels - start_levels) 2 done / length), at most all. */
+int      distill_levels(const DistillConfig *c, long done, long length);
 /* One step. -1 with err set: memory, the denoiser's error, or a value that is not finite (its tensor, step and index). */
 int      distill_step(Distill *d, StepLog *log);
 /* theta, m, v of every particle, the step, the calls, of a fitted mu its averages, consensus, of dsd_star the ODE's state and of a LoRA all that it

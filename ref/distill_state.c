@@ -105,5 +105,6 @@ int distill_load(Distill *d, const char *path, Err *err)
     }
     if (status == 0 && has_ode(d)) status = state_read(d->ode, f, "ode", ode_shape(d), err);
     st_close(f);
+    if (status == 0) distill_look(d, 0);
     return status;
 }

@@ -8,8 +8,8 @@
 #define STEP R(0.01)
 enum { SIDES = 6 };                                        /* +x, -x, +y, -y, +z, -z */
 
-/* p (3, 6 w): the six neighbours of each mean point of a row */
-static void neighbours(real *p, const Camera *c, const real *depth, const real *opacity, int row)
+/* p (3, 6 w): the six neighbours of each mean point of a row; dir: its ray's direction */
+static void neighbours(real *p, real *dir, const Camera *c, const real *depth, const real *opacity, int row)
 {
     const int P = SIDES * c->w;
     for (int col = 0; col < c->w; col++) {
@@ -20,6 +20,7 @@ static void neighbours(real *p, const Camera *c, const real *depth, const real *
             for (int k = 0; k < 3; k++) {
                 const real move = side / 2 != k ? R(0.0) : side % 2 == 0 ? STEP : -STEP;
                 p[k * P + SIDES * col + side] = r_fma(t, d[k], c->c2w[k][3]) + move;
+                dir[k * P + SIDES * col + side] = d[k];
             }
     }
 }
@@ -28,11 +29,11 @@ void phi_normals(real *normals, const Field *f, const Camera *c, const real *dep
 {
     const int P = SIDES * c->w;
     const size_t pixels = (size_t)c->h * (size_t)c->w;
-    real *p = work, *raw = work + 3 * P;
+    real *p = work, *dir = work + 3 * P, *raw = work + 6 * P, *kept = work + 10 * P;
     for (int row = 0; row < c->h; row++) {
         const size_t first = (size_t)row * (size_t)c->w;
-        neighbours(p, c, depth + first, opacity + first, row);
-        field_eval(raw, p, NULL, f, P, NULL);
+        neighbours(p, dir, c, depth + first, opacity + first, row);
+        field_eval(raw, p, dir, f, P, kept);
         for (size_t col = 0; col < (size_t)c->w; col++) {
             const real *at = raw + SIDES * col;
             const real g[3] = { at[0] - at[1], at[2] - at[3], at[4] - at[5] };
@@ -48,9 +49,9 @@ int phi_view(PhiSource *source, Arena *arena, Renderer *r, const Field *f, const
 {
     const size_t n = source->pixels;
     if (!phi_asks_render(source->kind)) return 0;
-    BUG_IF(f->config.kind != FIELD_VOXEL, "normals and depth of a field of kind %s", field_kind_names[f->config.kind]);
+    BUG_IF(f->config.kind == FIELD_IMAGE, "normals and depth of an image");
     real *depth = arena_real(arena, n, "depth"), *opacity = arena_real(arena, n, "opacity");
-    real *map = arena_real(arena, 3 * n, "normals"), *work = arena_real(arena, 7 * SIDES * (size_t)c->w, "normals");
+    real *map = arena_real(arena, 3 * n, "normals"), *work = arena_real(arena, (10 + field_kept(f)) * SIDES * (size_t)c->w, "normals");
     if (depth == NULL || opacity == NULL || map == NULL || work == NULL) return -1;
     render_view(&(RenderOut){ .depth = depth, .opacity = opacity }, r, f, c, s);
     source->render = source->kind == PHI_PEARSON_DEPTH ? depth : map;

@@ -15,7 +15,7 @@
  * An image field is a bug: it has no depth. -1: memory. */
 int phi_view(PhiSource *source, Arena *arena, Renderer *r, const Field *f, const Camera *c, const RenderSettings *s, real distance);
 
-/* normals (3,H,W) of what was rendered with depth and opacity (H,W); work: 42 c->w values. */
+/* normals (3,H,W) of what was rendered with depth and opacity (H,W); work: 6 (10 + field_kept(f)) c->w values. */
 void phi_normals(real *normals, const Field *f, const Camera *c, const real *depth, const real *opacity, real *work);
 
 #endif

@@ -48,7 +48,8 @@ typedef struct Run {
     Distill *distill;
 } Run;
 
-extern const Command distill_command;                                   /* the table of settings */
+extern const Command distill_command;                                   /* run_options.c: the table of settings */
+extern const char *const run_view_modes[];                              /* words of ViewMode */
 
 /* Makes everything that the settings name, and gives a value to those that were left open because their default depends on a preset, the prior
  * or the field. `prompt` and `folder` are borrowed. -1 with err set, nothing left open. */

@@ -60,11 +60,20 @@ static int choose_score(const Estimator *e, Options *o, Err *err)
     return 0;
 }
 
+/* Networks take small steps. */
+static int choose_rate(Options *o, Err *err)
+{
+    const int kind = opt_choice(o, "field");
+    if (run_choose(o, "lr", kind == FIELD_HASHGRID || kind == FIELD_MLP ? "0.01" : "0.2", err) != 0) return -1;
+    return choose_number(o, "lr-end", opt_double(o, "lr") / 10, err);
+}
+
 int run_estimator_open(Options *o, Err *err)
 {
     static const char *const policies[] = { "uniform", "linear", "hifa", "sqrt", "two-stage" };
     const Estimator *e = run_estimator(o);
     if (check_given(e, o, err) != 0 || run_refuse(o, err) != 0) return -1;
+    if (choose_rate(o, err) != 0) return -1;
     if (run_choose(o, "anneal", policies[e->anneal], err) != 0) return -1;
     if (choose_number(o, "t-min", e->t_min, err) != 0 || choose_number(o, "t-max", e->t_max, err) != 0) return -1;
     if (choose_number(o, "guidance-inverse", -opt_double(o, "guidance"), err) != 0) return -1;

@@ -12,12 +12,31 @@ static int refuse(const Options *o, const char *const *names, const char *becaus
 
 static int image_check(const Options *o, Err *err)
 {
-    static const char *const voxels[] = { "grid", "samples", "jitter", "blob", "blob-slope", "background", "background-lr", NULL }, *const cameras[] = { "view-mode", "render-resolution", "camera-jitter", "target-jitter", "up-jitter", NULL };
+    static const char *const voxels[] = { "samples", "jitter", "blob", "blob-slope", "background", "background-lr", NULL }, *const cameras[] = { "view-mode", "render-resolution", "camera-jitter", "target-jitter", "up-jitter", NULL };
     static const char *const light[] = { "albedo-share", "diffuse-prob", "textureless-prob", NULL };
     if (opt_choice(o, "field") != 0) return 0;
     if (refuse(o, voxels, "found with --field image, which is pixels alone; expected --field voxel", err) != 0) return -1;
     if (refuse(o, cameras, "found with --field image, whose views are all the same; expected --field voxel", err) != 0) return -1;
     return refuse(o, light, "found with --field image, which no light falls on; expected --field voxel", err);
+}
+
+/* Which fields read an option, where not all do. */
+enum { OF_VOXEL = 1 << FIELD_VOXEL, OF_HASHGRID = 1 << FIELD_HASHGRID, OF_MLP = 1 << FIELD_MLP, OF_SH = 1 << FIELD_SH };
+static const struct { const char *option; int fields; const char *words; } of_field[] = {
+    { "grid", OF_VOXEL | OF_SH, "voxel or sh" },   { "sh-degree", OF_SH, "sh" },        { "hash-levels", OF_HASHGRID, "hashgrid" },
+    { "hash-table", OF_HASHGRID, "hashgrid" },     { "hash-start", OF_HASHGRID, "hashgrid" }, { "frequencies", OF_MLP, "mlp" },
+    { "layers", OF_MLP, "mlp" },                   { "hidden", OF_HASHGRID | OF_MLP, "hashgrid or mlp" },
+};
+
+static int field_check(const Options *o, Err *err)
+{
+    const int kind = opt_choice(o, "field");
+    for (size_t i = 0; i < sizeof of_field / sizeof of_field[0]; i++)
+        if (opt_given(o, of_field[i].option) && (of_field[i].fields >> kind & 1) == 0)
+            return err_set(err, "--%s: found with --field %s, expected --field %s", of_field[i].option, field_kind_names[kind], of_field[i].words);
+    if (kind == FIELD_HASHGRID && opt_given(o, "hash-start") && opt_int(o, "hash-start") > opt_int(o, "hash-levels"))
+        return err_set(err, "--hash-start: found %d, expected at most --hash-levels, %d", opt_int(o, "hash-start"), opt_int(o, "hash-levels"));
+    return 0;
 }
 
 static int shading_check(const Options *o, Err *err)
@@ -48,7 +67,7 @@ int run_refuse(const Options *o, Err *err)
 {
     static const char *const guidance[] = { "guidance", "cfg-convention", NULL };
     const Estimator *e = run_estimator(o);
-    if (image_check(o, err) != 0 || shading_check(o, err) != 0 || background_check(o, err) != 0) return -1;
+    if (image_check(o, err) != 0 || field_check(o, err) != 0 || shading_check(o, err) != 0 || background_check(o, err) != 0) return -1;
     if (e->grad == sdi_grad && sdi_check(o, err) != 0) return -1;
     if (e->grad == csd_grad) return refuse(o, guidance, "found with --estimator csd, which has factors in its place; expected --w1 and --w2", err);
     return 0;

@@ -76,6 +76,19 @@ static void renders_of_another_size(void)
     for (int i = 0; i < 3; i++) teardown(&s[i]);
 }
 
+/* 12 levels from 6 on: one more in each twelfth of the run, all in its second half. */
+static void levels_join_in_the_first_half(void)
+{
+    DistillConfig c = config();
+    c.shape.levels = 12;
+    c.start_levels = 6;
+    static const struct { long done; int levels; } known[] = { { 0, 6 }, { 99, 6 }, { 100, 7 }, { 199, 7 }, { 200, 8 }, { 599, 11 }, { 600, 12 }, { 1200, 12 } };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        CHECK(distill_levels(&c, known[i].done, 1200) == known[i].levels, "%ld of 1200: %d", known[i].done, distill_levels(&c, known[i].done, 1200));
+    c.start_levels = 0;
+    CHECK(distill_levels(&c, 0, 1200) == 12, "0: all of them");
+}
+
 /* A budget counts predictions; schedules go by the share of it that is spent, and the state remembers it. */
 static void a_budget_ends_the_run(void)
 {
@@ -392,6 +405,7 @@ int main(void)
     TEST(the_ode_is_remembered);
     TEST(a_budget_ends_the_run);
     TEST(renders_of_another_size);
+    TEST(levels_join_in_the_first_half);
     TEST(the_loop_reaches_the_one_image);
     TEST(resumed_bytes_are_the_same);
     TEST(an_image_has_one_view);

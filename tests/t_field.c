@@ -165,7 +165,7 @@ static void threads_change_no_bit(void)
     rng_normal(cotangent, (RngAt){ 4, 0, 0, RNG_PROBE }, S * S * 3);
     Camera camera;
     camera_look_at(&camera, 25, 40, 2.0, 60, S, S);
-    const RenderSettings s = { N, { 0 }, NULL };
+    const RenderSettings s = { .samples = N, .background = { 0 }, .jitter = NULL };
     for (int k = 1; k < CONFIGS; k++) {
         Field *f = field_of(&configs[k]);
         Renderer *r = renderer_new(f, N, &err);
