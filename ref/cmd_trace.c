@@ -1,6 +1,6 @@
 /* cmd_trace.c -- sdref trace: one step of an estimator, one render, or one run of a network, with every intermediate, as a trace file
  *
- * An estimator's step is taken on the exact prior, at the true image of a prompt; vsd's renders are that image alone. A render is of a random voxel grid, with
+ * An estimator's step is taken on the exact prior, at the true image of a prompt; vsd's renders are that image alone. A render is of a random field, with
  * random cotangents. `sdref verify` accepts what is written here; a backend can start from its in.* tensors.
  */
 #include "ref/cli.h"
@@ -9,6 +9,7 @@
 #include "ref/record.h"
 #include "ref/render_score.h"
 #include "ref/run.h"
+#include "ref/trace_field.h"
 #include "ref/trace_network.h"
 #include "render/scene.h"
 #include "tensor/par.h"
@@ -30,6 +31,7 @@ static const char *const kinds[] = { "estimator", "render", NULL };
 static const char *const estimators[] = { "sds", "csd", "nfsd", "sdi", "ism", "vsd", "asd", "dsd", "dsd_star", "cds", "fsd", "ssd", NULL };
 static const char *const conditions[] = { "posed", "view-lr", "view", "prompt", NULL };
 static const char *const generators[] = { "philox", "torch-cpu", NULL };
+static const char *const fields[] = { "voxel", "hashgrid", "mlp", "sh", NULL };
 static const char *const grads[] = { "none", "input", "all", NULL };
 static const Option options[] = {
     { "Options", "kind", OPT_CHOICE, OPT_RESULT, "estimator", NULL, "what is traced", 0, 0, kinds },
@@ -48,7 +50,8 @@ static const Option options[] = {
     { "Estimator", "guidance", OPT_REAL, OPT_RESULT, "7.5", "S", "e = e_uncond + S (e_cond - e_uncond)", -1000, 1000, NULL },
     { "Estimator", "weight", OPT_CHOICE, OPT_RESULT, "sds", NULL, "w(t)", 0, 0, time_weight_words },
     { "Estimator", "rng", OPT_CHOICE, OPT_RESULT, "philox", NULL, "torch-cpu: in.noise is torch.manual_seed(seed); torch.randn(1,3,H,W)", 0, 0, generators },
-    { "Render", "grid", OPT_INT, OPT_RESULT, "6", "N", "voxel nodes a side", 2, 128, NULL },
+    { "Render", "field", OPT_CHOICE, OPT_RESULT, "voxel", NULL, "of a small size; voxel and sh of --grid", 0, 0, fields },
+    { "Render", "grid", OPT_INT, OPT_RESULT, "6", "N", "nodes a side", 2, 128, NULL },
     { "Render", "height", OPT_INT, OPT_RESULT, "8", "N", "pixels", 1, 1024, NULL },
     { "Render", "width", OPT_INT, OPT_RESULT, "10", "N", "pixels", 1, 1024, NULL },
     { "Render", "samples", OPT_INT, OPT_RESULT, "16", "N", "a ray", 1, 1024, NULL },
@@ -191,9 +194,9 @@ static int trace_estimator(Record *r, const Options *o, Err *err)
     return status;
 }
 
-static void render_meta(Record *r, const Options *o)
+static void render_meta(Record *r, const Options *o, const Field *f)
 {
-    stw_meta(r->w, "field", "voxel");
+    record_field(r, f);
     stw_meta(r->w, "shading", shading_names[opt_choice(o, "shading")]);
     if (shading_is_lit((Shading)opt_choice(o, "shading"))) stw_meta(r->w, "light", "1.5 -2 2.5");
     stw_meta(r->w, "background", "0.2 0.5 0.8");
@@ -222,29 +225,53 @@ static int put_outputs(Record *r, const char *prefix, RenderOut *v, int count, c
     return 0;
 }
 
+/* Every value normal, but weights such that each layer's sums are. A voxel grid is drawn as traces have it. */
+static int random_field(Field *f, uint64_t seed, Arena *arena)
+{
+    FieldPart part[FIELD_PARTS];
+    const int parts = field_parts(part, f);
+    real *v = arena_real(arena, f->n, "field");
+    if (v == NULL) return -1;
+    rng_normal(v, (RngAt){ seed, 0, 0, RNG_INIT }, f->n);
+    for (int k = 0; k < parts; k++)
+        for (size_t i = 0; part[k].s.nd == 2 && i < shape_count(part[k].s); i++) v[part[k].at + i] /= r_sqrt((real)part[k].s.d[1]);
+    if (f->config.kind == FIELD_VOXEL) voxel_from_planes(f, v);
+    else memcpy(f->theta, v, f->n * sizeof *v);
+    return 0;
+}
+
+/* Points for a network's encoding, where there is one. */
+enum { ENCODED = 16 };
+static int put_points(real p[3 * ENCODED], Record *r, const Field *f, uint64_t seed, Err *err)
+{
+    if (field_encoding(f) == 0) return 0;
+    rng_uniform(p, (RngAt){ seed, 9, 0, RNG_PROBE }, 3 * ENCODED);
+    for (int i = 0; i < 3 * ENCODED; i++) p[i] = R(2.0) * p[i] - R(1.0);
+    return record_put(r, "in.points", p, (Shape){ 2, { ENCODED, 3 } }, err);
+}
+
 /* Inputs first, then results, in the order of computation. */
 static int trace_views(Record *r, const Options *o, Field *f, Renderer *renderer, Err *err)
 {
     const int h = opt_int(o, "height"), w = opt_int(o, "width"), N = opt_int(o, "samples");
     const size_t pixels = (size_t)h * (size_t)w;
     const uint64_t seed = opt_uint64(o, "seed");
-    const Shape grid = { 4, { 4, f->config.size[0], f->config.size[1], f->config.size[2] } };
     RenderSettings s = { .samples = N, .background = { R(0.2), R(0.5), R(0.8) }, .shading = (Shading)opt_choice(o, "shading"),
                          .light = { R(1.5), R(-2.0), R(2.5) } };
     const int outputs = s.shading == SHADE_ALBEDO ? 4 : RENDER_OUTPUTS;
     Camera camera;
-    real *planes = arena_real(r->arena, f->n, "grid"), *ray = arena_real(r->arena, 3 * pixels, "rays");
+    const Trace trace = { .put = record_put, .self = r };
+    real p[3 * ENCODED], *ray = arena_real(r->arena, 3 * pixels, "rays");
     real *jitter = arena_real(r->arena, pixels * (size_t)N, "jitter"), *grad = arena_real(r->arena, f->n, "gradient");
     RenderOut out = { 0 }, cotangent = { 0 };
     take_outputs(&out, outputs, pixels, r->arena);
     take_outputs(&cotangent, outputs, pixels, r->arena);
-    if (err->set) return -1;
-    rng_normal(planes, (RngAt){ seed, 0, 0, RNG_INIT }, f->n);
-    voxel_from_planes(f, planes);
+    if (err->set || random_field(f, seed, r->arena) != 0) return -1;
     rng_uniform(jitter, (RngAt){ seed, 0, 0, RNG_JITTER }, pixels * (size_t)N);
     camera_look_at(&camera, opt_double(o, "elevation"), opt_double(o, "azimuth"), 2.5, 40, h, w);
 
-    if (record_put(r, "in.grid", planes, grid, err) != 0) return -1;
+    if (trace_field_put(&trace, "in", f->theta, f, r->arena, err) != 0) return -1;
+    if (put_points(p, r, f, seed, err) != 0) return -1;
     if (opt_flag(o, "jitter")) {
         s.jitter = jitter;
         if (record_put(r, "in.jitter", jitter, (Shape){ 3, { h, w, N } }, err) != 0) return -1;
@@ -255,19 +282,23 @@ static int trace_views(Record *r, const Options *o, Field *f, Renderer *renderer
     for (size_t i = 0; i < pixels; i++) camera_ray(ray + 3 * i, &camera, (real)(i / (size_t)w), (real)(i % (size_t)w));
     if (record_put(r, "out.c2w", &camera.c2w[0][0], (Shape){ 2, { 3, 4 } }, err) != 0) return -1;
     if (record_put(r, "out.ray_d", ray, (Shape){ 3, { h, w, 3 } }, err) != 0) return -1;
+    if (field_encoding(f) > 0 && trace_encoding_put(&trace, p, f, ENCODED, r->arena, err) != 0) return -1;
     render_view(&out, renderer, f, &camera, &s);
     if (put_outputs(r, "out.", &out, outputs, &camera, err) != 0) return -1;
     render_pull(grad, renderer, f, &camera, &s, &cotangent);
-    voxel_to_planes(planes, grad, f);
-    return record_put(r, "out.grad.grid", planes, grid, err);
+    return trace_field_put(&trace, "out.grad", grad, f, r->arena, err);
 }
 
 static int trace_render(Record *r, const Options *o, Err *err)
 {
     const int n = opt_int(o, "grid");
-    Field *f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { n, n, n } }, err);
+    const FieldConfig config = {
+        .kind = (FieldKind)(FIELD_VOXEL + opt_choice(o, "field")), .size = { n, n, n }, .degree = 2,
+        .levels = 4, .features = 2, .table = 256, .base = 4, .growth = 1.5, .hidden = 16, .frequencies = 4, .layers = 2,
+    };
+    Field *f = field_new(&config, err);
     Renderer *renderer = f == NULL ? NULL : renderer_new(f, opt_int(o, "samples"), err);
-    render_meta(r, o);
+    if (f != NULL) render_meta(r, o, f);
     const int status = renderer == NULL ? -1 : trace_views(r, o, f, renderer, err);
     renderer_free(renderer);
     field_free(f);

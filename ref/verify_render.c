@@ -1,4 +1,5 @@
-/* verify_render.c -- traces of kind render: camera, rays, outputs, and the gradient of the grid */
+/* verify_render.c -- traces of kind render: camera, rays, outputs, and the gradient of the field */
+#include "ref/trace_field.h"
 #include "ref/verify_internal.h"
 #include "render/volume.h"
 #include "tensor/mem.h"
@@ -37,15 +38,6 @@ static int read_three(real out[3], const Check *c, const char *key, Err *err)
             return err_set(err, "%s: metadata '%s' is '%.60s', expected three numbers", st_path(c->file), key, text);
         out[i] = (real)v;
     }
-    return 0;
-}
-
-static int expect_text(const Check *c, const char *key, const char *wanted, Err *err)
-{
-    const char *text = meta_text(c, key, err);
-    if (text == NULL) return -1;
-    if (strcmp(text, wanted) != 0)
-        return err_set(err, "%s: metadata '%s' is '%.60s', expected %s (others follow in a later version)", st_path(c->file), key, text, wanted);
     return 0;
 }
 
@@ -147,10 +139,9 @@ static int background_gradient(const Trace *trace, const Background *b, Err *err
 static int gradients(const Check *c, const Trace *trace, Renderer *r, const Field *field, const Camera *camera, const RenderSettings *s, Arena *arena, Err *err)
 {
     char name[48];
-    const int *n = field->config.size;
     const size_t pixels = (size_t)camera->h * (size_t)camera->w;
     RenderOut cotangent = { 0 };
-    real *grad = arena_real(arena, field->n, "gradient"), *planes = arena_real(arena, field->n, "gradient");
+    real *grad = arena_real(arena, field->n, "gradient");
     int status = err->set ? -1 : 0;
     for (int i = 0; i < RENDER_OUTPUTS && status == 0; i++) {
         real **v = render_output(&cotangent, i);
@@ -160,8 +151,7 @@ static int gradients(const Check *c, const Trace *trace, Renderer *r, const Fiel
     }
     if (status == 0) {
         render_pull(grad, r, field, camera, s, &cotangent);
-        voxel_to_planes(planes, grad, field);
-        status = trace_put(trace, "out.grad.grid", planes, (Shape){ 4, { 4, n[0], n[1], n[2] } }, err);
+        status = trace_field_put(trace, "out.grad", grad, field, arena, err);
     }
     if (status == 0 && s->learnt != NULL) status = background_gradient(trace, s->learnt, err);
     for (int i = 0; i < RENDER_OUTPUTS; i++) mem_free(*render_output(&cotangent, i));
@@ -177,21 +167,6 @@ static int views(const Check *c, const Trace *trace, const Field *field, const C
     return status;
 }
 
-static Field *read_grid(const Check *c, Err *err)
-{
-    char shape[ST_SHAPE_ROOM];
-    const StTensor *t = st_find(c->file, "in.grid");
-    real *planes = check_read(c, "in.grid", 0, err);
-    Field *f = NULL;
-    if (planes == NULL) return NULL;
-    if (t->ndim != 4 || t->dim[0] != 4 || t->dim[1] > 512 || t->dim[2] > 512 || t->dim[3] > 512)
-        err_set(err, "%s: tensor 'in.grid' is %s, expected (4,Z,Y,X) with sides of 2 to 512", st_path(c->file), st_shape(shape, t));
-    else f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { (int)t->dim[1], (int)t->dim[2], (int)t->dim[3] } }, err);
-    if (f != NULL) voxel_from_planes(f, planes);
-    mem_free(planes);
-    return f;
-}
-
 static int with_field(Check *c, Field *field, Camera *camera, RenderSettings *s, Arena *arena, Err *err)
 {
     const Trace trace = { .put = check_put, .self = c };
@@ -203,6 +178,7 @@ static int with_field(Check *c, Field *field, Camera *camera, RenderSettings *s,
     /* 2. rays */
     for (size_t i = 0; i < h * w; i++) camera_ray(ray + 3 * i, camera, (real)(i / w), (real)(i % w));
     if (trace_put(&trace, "out.ray_d", ray, (Shape){ 3, { (int64_t)h, (int64_t)w, 3 } }, err) != 0) return -1;
+    if (check_encoding(c, &trace, field, arena, err) != 0) return -1;
     /* 3. outputs and gradient */
     if (check_has(c, "in.jitter")) {
         jitter = check_read(c, "in.jitter", h * w * (size_t)s->samples, err);
@@ -218,12 +194,11 @@ int verify_render(Check *c, Err *err)
 {
     Camera camera;
     RenderSettings s = { 0 };
-    int status = expect_text(c, "field", "voxel", err);
-    if (status == 0) status = read_shading(&s, c, err);
+    int status = read_shading(&s, c, err);
     if (status == 0) status = read_camera(&camera, c, err);
     if (status == 0) status = meta_whole(&s.samples, c, "samples", 1, 1024, err);
     if (status == 0) status = read_background(&s, c, err);
-    Field *field = status == 0 ? read_grid(c, err) : NULL;
+    Field *field = status == 0 ? check_field(c, err) : NULL;
     Arena *arena = field == NULL ? NULL : arena_new(err);
     status = arena == NULL ? -1 : with_field(c, field, &camera, &s, arena, err);
     arena_free(arena);
