@@ -34,7 +34,7 @@ static const char *const examples[] = {
 };
 static const char *const predictions[] = { "epsilon", "v", NULL };
 static const Option options[] = {
-    { "The recipe", "steps", OPT_INT, OPT_RESULT, NULL, "N", "default: 17000 (prior), 5000 (depth); may grow while the learning rate does not fall yet",
+    { "The recipe", "steps", OPT_INT, OPT_RESULT, NULL, "N", "default: 14500 (prior), 5000 (depth); may grow while the learning rate does not fall yet",
       1, 10000000, NULL },
     { "The recipe", "batch", OPT_INT, OPT_RESULT, "16", "N", "pictures a step, an even number", 2, 4096, NULL },
     { "The recipe", "prediction", OPT_CHOICE, OPT_RESULT, NULL, NULL, "what a prior puts out; default: v", 0, 0, predictions },
@@ -108,7 +108,7 @@ typedef struct Kind {
     int (*sheet)(const char *folder, const char *path, Err *err);
 } Kind;
 static const Kind kinds[] = {
-    { "prior", "17000", "0.4", "v", prior_task_start, prior_open, prior_close, prior_what, prior_export, prior_task_sheet },
+    { "prior", "14500", "0.4", "v", prior_task_start, prior_open, prior_close, prior_what, prior_export, prior_task_sheet },
     { "depth", "5000", "0.25", NULL, depth_task_start, depth_begin, depth_end, depth_what, depth_export, depth_task_sheet },
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
