@@ -192,16 +192,18 @@ int cmd_bench_estimators(int argc, char *const *argv)
     if (opt_has(o, "threads")) par_threads_set(opt_int(o, "threads"));
     const int flat = opt_choice(o, "field") == 0;
     Bench *b = mem_new(1, sizeof *b, "bench", &err);
-    Judge *judge = b == NULL ? NULL : judge_open(opt_string(o, "judge"), &err);
-    int status = judge == NULL ? -1 : 0;
+    Judge *judge = NULL;
+    int status = b == NULL ? -1 : 0;
     if (status == 0) {
         b->asked = (BenchAsked){ .o = o, .table = &table };
-        b->judge = judge;
         b->sides = flat ? 1 : SIDES;
         status = bench_read_estimators(&b->asked, flat ? image : volume, flat ? image : volume, "it follows one image: --field image", &err);
     }
     if (status == 0) status = bench_check_own(&b->asked, &err);
-    if (status == 0) status = bench(b, &err);
+    if (status == 0) {
+        b->judge = judge = judge_open(opt_string(o, "judge"), &err);
+        status = judge == NULL ? -1 : bench(b, &err);
+    }
     for (int i = 0; b != NULL && i < b->cells; i++) picture_free(&b->cell[i]);
     if (b != NULL) bytes_free(&b->csv);
     mem_free(b);

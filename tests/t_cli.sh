@@ -2,7 +2,7 @@
 # t_cli.sh BUILD -- the two programs as a user meets them: exit codes, messages, files, interrupts. The last line is "N passed, N failed".
 build=${1:-build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
-readme=$PWD/README.md golden=$PWD/tests/golden corpus=$PWD/tests/corpus/safetensors
+readme=$PWD/README.md judge_net=$PWD/weights/judge golden=$PWD/tests/golden corpus=$PWD/tests/corpus/safetensors
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
@@ -317,14 +317,14 @@ variances() {   # of a new image, by threads; of a run's field
     if cmp -s "$work/v1.csv" "$work/v3.csv"; then say "nothing changed" "steps and settings count"; else say ok "steps and settings count"; fi
     gives "bench variance of a run" 0 'csd *' "$sdref" bench variance --run "$work/a-$number" --estimators sds,asd,csd --w1 2 --count 64 --quiet
     case $out in '"a red mug"'": 8^3 voxels after 40 steps, 16 px; prior exact, told view-lr; guidance 1; $number"*) say ok "whose field" ;; *) say "$out" "whose field" ;; esac
-    small="--cameras 40 --grid 4 --samples 4 --budget 2 --quiet"
+    small="--cameras 40 --grid 4 --samples 4 --budget 2 --quiet --judge $judge_net"
     gives "bench estimators" 0 'fsd *1 *4 * of 8 *' "$sdref" bench estimators "a red mug" --estimators sds,fsd $small --csv "$work/e.csv" --sheet "$work/e.png"
     verdict=ok
     [ "$(grep -c . "$work/e.csv")" -eq 3 ] || verdict="$(cat "$work/e.csv")"
     say "$verdict" "bench estimators, a row a run"
-    gives "bench estimators of images" 0 'dsd_star *1 *2 * of 1 *' "$sdref" bench estimators "a red mug" --field image --estimators dsd_star --cameras 4 --budget 4 --quiet
+    gives "bench estimators of images" 0 'dsd_star *1 *2 * of 1 *' "$sdref" bench estimators "a red mug" --field image --estimators dsd_star --cameras 4 --budget 4 --quiet --judge "$judge_net"
     refuses "an image's estimator of a volume" "*--estimators*'dsd_star'*--field image*" "$sdref" bench estimators "a red mug" --estimators dsd_star
-    refuses "bench estimators of nothing that is known" '*"a rd mug"*red*' "$sdref" bench estimators "a rd mug"
+    refuses "bench estimators of nothing that is known" '*"a rd mug"*red*' "$sdref" bench estimators "a rd mug" --judge "$judge_net"
     refuses "an ODE over a run" "*--estimators*'dsd_star'*sds,csd*vsd*ODE*no step is a draw*" "$sdref" bench variance "a red mug" --estimators sds,dsd_star
     gives "bench variance of particles" 0 'vsd *' "$sdref" bench variance --run "$work/a-$number" --estimators vsd --count 64 --quiet
     refuses "an estimator that is none" "*--estimators*'sdx'*" "$sdref" bench variance "a red mug" --estimators sds,sdx

@@ -245,7 +245,7 @@ static void normals_and_colours(void)
     Mesh m = { 0 };
     Field *f = field(N, N, N, &err);
     CHECK(f != NULL, "%s", err.msg);
-    field_start(f);
+    field_start(f, 1);
     for (size_t node = 0; node < f->n / 4; node++)
         for (size_t j = 0; j < 3; j++) {
             const size_t at = j == 0 ? node % N : j == 1 ? node / N % N : node / N / N;

@@ -17,7 +17,7 @@ static Field *ball(Err *err)
 {
     Field *f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { NODES, NODES, NODES }, .peak = R(6.0), .slope = R(8.0) }, err);
     if (f == NULL) return NULL;
-    field_start(f);
+    field_start(f, 1);
     for (size_t node = 0; node < f->n / 4; node++)
         for (size_t j = 0; j < 3; j++) {
             const size_t at = j == 0 ? node % NODES : j == 1 ? node / NODES % NODES : node / NODES / NODES;

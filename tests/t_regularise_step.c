@@ -53,7 +53,7 @@ static void teardown(Setup *s)
 static void by_hand(real *gradient, real y[REGULARISERS], const Distill *d, real *theta)
 {
     real opacity[PIXELS], z[PIXELS], d_opacity[PIXELS], d_z[PIXELS], jitter[PIXELS * SAMPLES];
-    const Field f = { d->field->config, d->field->n, theta };
+    const Field f = { .config = d->field->config, .n = d->field->n, .theta = theta };
     for (int j = 0; j < VIEWS; j++) {
         const View *v = &d->view[j];
         const RenderSettings s = { .samples = SAMPLES, .background = { R(0.5), R(0.5), R(0.5) }, .jitter = jitter };

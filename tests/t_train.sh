@@ -96,25 +96,26 @@ courses() {
 
 # Past the first row of the log, which a resumed training takes over, and holds the sums of the second.
 longer() {
-    gives "16 steps" "long: 12 of 16 steps, $number" train --batch 2 --steps 16 --until 12 --out long
+    gives "16 steps" "long: 12 of 16 steps, $number" train --decay 0.25 --batch 2 --steps 16 --until 12 --out long
     case $(cat long/log.csv) in "step,loss,grad_norm,lr${newline}10,"*,*,0.0000*) say ok "a row of the log" ;; *) say "$(cat long/log.csv)" "a row of the log" ;; esac
-    gives "12 steps" "grown: 9 of 12 steps, $number" train --batch 2 --steps 12 --until 9 --out grown
-    gives "grown to 16" "grown: 11 of 16 steps, $number" train --batch 2 --steps 16 --until 11 --resume --out grown
-    gives "and on" "grown: 12 of 16 steps, $number" train --batch 2 --steps 16 --until 12 --resume --out grown
+    gives "12 steps" "grown: 9 of 12 steps, $number" train --decay 0.25 --batch 2 --steps 12 --until 9 --out grown
+    gives "grown to 16" "grown: 11 of 16 steps, $number" train --decay 0.25 --batch 2 --steps 16 --until 11 --resume --out grown
+    gives "and on" "grown: 12 of 16 steps, $number" train --decay 0.25 --batch 2 --steps 16 --until 12 --resume --out grown
     same "grown" long grown
     rm -rf long grown
 }
 
 # Another training that begins with the weights of `whole`: at a rate that moves nothing they come out as they went in.
 from_weights() {
-    gives "from weights" "more: 4 of 4 steps, $number" train $short --seed 8 --from whole/model --out more
-    gives "from weights, stopped" "halves: 2 of 4 steps, $number" train $short --seed 8 --from whole/model --until 2 --out halves
-    gives "from weights, resumed" "halves: 4 of 4 steps, $number" train $short --seed 8 --resume --out halves
+    anew="--batch 4 --steps 4 --seed 8 --warmup 2"
+    gives "from weights" "more: 4 of 4 steps, $number" train $anew --from whole/model --out more
+    gives "from weights, stopped" "halves: 2 of 4 steps, $number" train $anew --from whole/model --until 2 --out halves
+    gives "from weights, resumed" "halves: 4 of 4 steps, $number" train $anew --resume --out halves
     same "from weights, in two parts" more halves
     cmp -s more/state.safetensors whole/state.safetensors && say "the same as without" "from weights" || say ok "they count"
-    gives "from weights, still" "still: 1 of 4 steps, $number" train $short --lr 1e-9 --until 1 --from whole/model --out still
+    gives "from weights, still" "still: 1 of 4 steps, $number" train $anew --lr 1e-9 --until 1 --from whole/model --out still
     for f in $weights; do gives "weights as they were, but for signs of 0" 'fine: *' "$sdref" compare still/$f whole/$f --tol 0; done
-    refuses "weights and a checkpoint" '--from: *--resume*' train $short --seed 8 --from whole/model --resume --out more
+    refuses "weights and a checkpoint" '--from: *--resume*' train $anew --from whole/model --resume --out more
     refuses "weights that are not there" '--from: nowhere/unet/*' train $short --from nowhere --out none
     refuses "weights of depth" '--from: *depth*prior alone*' "$sdref" train depth $short --from whole/model --out none
     rm -rf more halves still
