@@ -104,7 +104,7 @@ static void gradient_through_the_renderer(void)
     real x[4 * 5 * 3 * 4], cotangent[3 * P];
     Chain k = { .f = field_new(&(FieldConfig){ .kind = FIELD_VOXEL, .size = { 4, 5, 3 } }, &err), .tape = tape_new(&err), .cotangent = cotangent };
     k.r = renderer_new(k.f, 9, &err);
-    k.s = (RenderSettings){ 9, { 0.2, 0.5, 0.8 }, NULL };
+    k.s = (RenderSettings){ .samples = 9, .background = { 0.2, 0.5, 0.8 } };
     camera_look_at(&k.c, 20, 30, 2.5, 50, H, W);
     rng_normal(x, (RngAt){ 12, 3, 0, RNG_INIT }, k.f->n);
     rng_normal(cotangent, (RngAt){ 9, 4, 0, RNG_INIT }, 3 * P);

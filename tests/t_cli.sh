@@ -293,8 +293,8 @@ runs() {
     same_run "stopped ten times and resumed" "$a" "$work/d-$number"
     for format in glb obj ply; do
         gives "export $format" 0 'sha256 ????????????????????????????????????????????????????????????????' "$sdref" export "$a" --format $format --resolution 16 --threshold 0.3 --out "$work/mesh.$format"
-        "$sdref" export "$a" --format $format --resolution 16 --threshold 0.3 --threads 1 --out "$work/again" >"$work/out"
-        if cmp -s "$work/mesh.$format" "$work/again"; then say ok "export $format with 1 thread"; else say "the bytes differ" "export $format with 1 thread"; fi
+        "$sdref" export "$a" --format $format --resolution 16 --threshold 0.3 --threads 1 --out "$work/mesh-again" >"$work/out"
+        if cmp -s "$work/mesh.$format" "$work/mesh-again"; then say ok "export $format with 1 thread"; else say "the bytes differ" "export $format with 1 thread"; fi
     done
     refuses "a surface of nothing" '*largest density*999*' "$sdref" export "$a" --resolution 8 --threshold 999
     refuses "a mesh without a run" '*none/run.json*' "$sdref" export none
