@@ -5,7 +5,7 @@
  *     opaqueness     y = mean of -o log o - (1-o) log(1-o),   o = clamp(opacity, 0.001, 0.999)                                 [SDI24]
  *     z_variance     y = mean of z_variance over the pixels with opacity > 1/2                                                  [HiFA23]
  *     normal_smooth  y = mean (n(i+1,j) - n(i,j))^2 + mean (n(i,j+1) - n(i,j))^2, over pairs of neighbours and the axes' components [ZERO23]
- *     tv             y = the same of a grid: mean of squares along x + along y + along z, over pairs and channels               [PLEN22]
+ *     tv             y = the same of a grid: mean of squares along x + along y + along z, over pairs and channels               [PLX22]
  *     convexity      y = -(mean c_h + mean c_v), sines between normals of neighbouring cells: convexity.c                        [SDI24 App.A.2]
  *
  * Every function returns y and adds weight dy/dmap to the cotangents, its first arguments, which are laid out as the maps themselves. Maps are those
