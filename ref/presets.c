@@ -10,9 +10,9 @@
  *              tan(fovy/2) of the middle.
  *   elevation  90 is 89.
  *   w2, a guidance or a window of t that the configuration changes as it goes is one value here, its mean over the run; `missing` says so.
- * Not taken over: regularisers, whose published weights, brought to our sums, leave voxels of these few steps empty (--preset sdi with 1229 for orientation and
- * opaqueness, 12288 for z-variance and convexity, sparsity 0,1843,0,480: opacity 0.02 after 100 steps); learning rates, optimisers, first densities, levels of a hash grid, which belong to other fields; backgrounds that are
- * learnt; Consistent3D's light (Magic3D's).
+ * Not taken over: regularisers, whose published weights, brought to our sums, leave voxels of these few steps empty (sdi with 1229 for orientation and
+ * opaqueness, 12288 for z-variance and convexity, 0,1843,0,480 for sparsity: opacity 0.02 after 100 steps); learning rates, optimisers, first
+ * densities, levels of a hash grid, which belong to other fields; backgrounds that are learnt; Consistent3D's light (Magic3D's).
  * DIFFERS: threestudio's guidance without Perp-Neg is e_cond + s (...); where a configuration has Perp-Neg, guidance is meant as with it, on the exact
  * prior too.
  */

@@ -360,7 +360,7 @@ static void runs_give_the_same_bytes(void)
         { "a red mug", "--prior PRIOR --condition view-lr " VOXELS, 1, { "over 8 held-out views", "dB over the object's", "scenes' posterior says", "of 8 views" } },
         { "a cat", "--prior PRIOR --sparsity 3,0,2 --opaqueness 0,1,2,3 --z-variance 2 --tv 5 --orientation 1 --normal-smooth 2 --convexity 3 --albedo-share 0 --diffuse-prob 1 --background mlp --render-resolution 20 " VOXELS, 0, { "a cat, 3 steps" } },
         { "a cat", "--prior PRIOR --preset mvsdi " VOXELS, 0, { "a cat, 3 steps", "turntable.gif" } },
-        { "a cat", "--prior PRIOR --field hashgrid --hash-levels 5 --hash-start 2 --hash-table 64 --hidden 8 --samples 6 --views 2 --blob 4 --normal-smooth 1", 0, { "a cat, 3 steps" } },
+        { "a cat", "--prior PRIOR --field hashgrid --hash-levels 5 --hash-start 2 --hash-table 64 --hidden 8 --samples 6 --views 2 --blob 4 --normal-smooth 1 --estimator ssd --phi normals --depth-net tests/golden/phi", 0, { "a cat, 3 steps" } },
         { "a cat", "--prior PRIOR --field mlp --frequencies 3 --layers 2 --hidden 8 --samples 6 --views 2 --blob 4 --estimator vsd --particles 2", 0, { "a cat, 3 steps" } },
         { "a cat", "--prior PRIOR --field sh --sh-degree 2 " VOXELS, 0, { "a cat, 3 steps" } },
         { "a cat", "--prior PRIOR --field image", 0, { "none: the prompt is of no scene", "!turntable", "!posterior" } },
