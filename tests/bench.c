@@ -327,6 +327,7 @@ int main(int argc, char *const *argv)
     bench_moving(&b);
     bench_functions(&b);
     bench_view(&b, &err);
+    bench_fields(&b, &err);
     if (!err.set) bench_networks(&b, argv[0]);
     const double again = bench_peak(&had[1]);
     printf("\npeak at the end: %.1f GFLOP/s; that loop had %.0f %% of a core at the start, %.0f %% at the end%s\n", again,
