@@ -105,7 +105,8 @@ static const char *output_name(char name[48], const char *prefix, int output)
 }
 
 /* Normals and orientation are computed where the file has to do with them, the others always. */
-static int outputs(const Check *c, const Trace *trace, Renderer *r, const Field *field, const Camera *camera, const RenderSettings *s, Arena *arena, Err *err)
+static int outputs(const Check *c, const Trace *trace, Renderer *r, const Field *field, const Camera *camera, const RenderSettings *s,
+                   Arena *arena, Err *err)
 {
     char name[48];
     RenderOut out = { 0 };
@@ -136,7 +137,8 @@ static int background_gradient(const Trace *trace, const Background *b, Err *err
 }
 
 /* With the file's cotangents. */
-static int gradients(const Check *c, const Trace *trace, Renderer *r, const Field *field, const Camera *camera, const RenderSettings *s, Arena *arena, Err *err)
+static int gradients(const Check *c, const Trace *trace, Renderer *r, const Field *field, const Camera *camera, const RenderSettings *s,
+                     Arena *arena, Err *err)
 {
     char name[48];
     const size_t pixels = (size_t)camera->h * (size_t)camera->w;

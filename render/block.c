@@ -36,32 +36,34 @@ static void place_ray(BlockRay *ray, real *t, const real o[3], const Camera *c, 
     if (s->learnt != NULL) background_eval(ray->background, s->learnt, ray->d);
 }
 
-static inline void add_point(Block *k, int place, const real p[3], const real d[3])
+static inline void put_point(Block *k, int m, int place, const real p[3], const real d[3])
 {
-    const int m = k->M++;
     for (int j = 0; j < 3; j++) k->p[j * k->room + m] = p[j];
     for (int j = 0; j < 3; j++) k->dir[j * k->room + m] = d[j];
     k->place[m] = place;
 }
 
-static void choose_on_ray(Block *k, const BlockRay *ray, int base)
+/* Those of one ray, from point m on; returns where they end. */
+static int choose_on_ray(Block *k, int m, const BlockRay *ray, int base)
 {
     const Occupancy *occupancy = k->settings->occupancy;
-    for (int s = base; s < base + k->N; s++) {
+    const int S = k->S, taps = k->taps, end = base + k->N;
+    for (int s = base; s < end; s++) {
         real p[3], q[3];
         for (int j = 0; j < 3; j++) p[j] = r_fma(k->t[s], ray->d[j], k->o[j]);
         if (occupancy != NULL && !occupancy_has(occupancy, p)) continue;
-        add_point(k, s, p, ray->d);
-        for (int tap = 1; tap < k->taps; tap++)
-            if (normal_tap(q, p, tap - 1)) add_point(k, tap * k->S + s, q, ray->d);
+        put_point(k, m++, s, p, ray->d);
+        for (int tap = 1; tap < taps; tap++)
+            if (normal_tap(q, p, tap - 1)) put_point(k, m++, tap * S + s, q, ray->d);
     }
+    return m;
 }
 
 static void choose_points(Block *k)
 {
     k->M = 0;
     for (int ray = 0; ray < k->rays; ray++)
-        if (k->ray[ray].hit) choose_on_ray(k, &k->ray[ray], ray * k->N);
+        if (k->ray[ray].hit) k->M = choose_on_ray(k, k->M, &k->ray[ray], ray * k->N);
     for (int j = 1; j < 3; j++) {                                      /* planes of room become planes of M */
         memmove(k->p + j * k->M, k->p + j * k->room, (size_t)k->M * sizeof(real));
         memmove(k->dir + j * k->M, k->dir + j * k->room, (size_t)k->M * sizeof(real));

@@ -38,8 +38,8 @@ void block_fill(Block *k, const Field *f, const Camera *c, const RenderSettings 
 /* dtheta += what ddensity and dalbedo pull back. */
 void block_pull(real *dtheta, Block *k, const Field *f);
 
-/* ray.c: the outputs of one ray; and from their cotangents ddensity, dalbedo and, unless NULL, dbackground (3). */
+/* ray.c: the outputs of one ray; and from their cotangents ddensity, dalbedo and dbackground (3). */
 void ray_put(RenderOut *out, const Block *k, int ray, size_t pixel);
-void ray_pull(real *dbackground, Block *k, const RenderOut *cotangent, int ray, size_t pixel);
+void ray_pull(real dbackground[3], Block *k, const RenderOut *cotangent, int ray, size_t pixel);
 
 #endif

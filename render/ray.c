@@ -123,13 +123,13 @@ static void normal_and_colour_pull(Block *k, const Cotangent *g, const real d[3]
     for (int j = 0; j < 3; j++) k->dalbedo[j * S + s] = dalbedo[j];
 }
 
-void ray_pull(real *dbackground, Block *k, const RenderOut *cotangent, int ray, size_t pixel)
+void ray_pull(real dbackground[3], Block *k, const RenderOut *cotangent, int ray, size_t pixel)
 {
     const Cotangent g = cotangent_of(cotangent, pixel);
     const int N = k->N, base = ray * N;
     Sums q = { 0 };
     if (k->ray[ray].hit) q = ray_sums(k, ray);
-    for (int j = 0; j < 3 && dbackground != NULL; j++) dbackground[j] = g.rgb[j] * (R(1.0) - q.opacity);
+    for (int j = 0; j < 3; j++) dbackground[j] = g.rgb[j] * (R(1.0) - q.opacity);
     if (!k->ray[ray].hit) return;
     weights_pull(k, &g, &q, ray);
     density_pull(k, ray);
