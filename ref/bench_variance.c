@@ -335,7 +335,7 @@ static int lab_new(Lab *lab, Distill *d, const BenchVariance *b, Err *err)
     lab->hwc = mem_new(3 * lab->pixels, sizeof(real), "render", err);
     lab->x0 = mem_new((size_t)particles * lab->n, sizeof(real), "render", err);
     lab->renders = (RenderScore){ .S = d->S, .channels = d->D->channels, .h = d->D->h, .w = d->D->w, .count = particles };
-    for (int i = 0; i < particles; i++) lab->renders.image[i] = lab->x0 + (size_t)i * lab->n;
+    for (int i = 0; i < particles && lab->x0 != NULL; i++) lab->renders.image[i] = lab->x0 + (size_t)i * lab->n;
     lab->image = mem_new(block * lab->n, sizeof(real), "gradients", err);
     lab->theta = mem_new(block * larger, sizeof(real), "gradients", err);
     lab->arena = arena_new(err);
