@@ -86,7 +86,11 @@ static int look(Lab *lab, const View *view, uint32_t number, uint32_t step)
         rng_uniform(d->jitter, (RngAt){ lab->config->seed, number, step, RNG_JITTER }, lab->pixels * (size_t)c->samples);
         lab->settings.jitter = d->jitter;
     }
-    for (int i = 0; i < lab->renders.count; i++) render(lab->x0 + (size_t)i * lab->n, lab, d->particle[i].field);
+    for (int i = 0; i < lab->renders.count; i++) {
+        lab->settings.learnt = d->particle[i].backdrop.background;
+        render(lab->x0 + (size_t)i * lab->n, lab, d->particle[i].field);
+    }
+    lab->settings.learnt = d->background;                   /* of the particle whose gradient is pulled back */
     return 0;
 }
 

@@ -369,12 +369,19 @@ static int kind_of(Training *r, Err *err)
     return opt_load(r->o, "prediction", r->kind->prediction, "default", err);
 }
 
+/* Before a folder is made. */
+static int from_is_there(const char *folder, Err *err)
+{
+    char path[PATH_BYTES];
+    if (run_path(path, folder, PRIOR_UNET_FILE, err) != 0) return -1;
+    return file_exists(path) ? 0 : err_set(err, "--from: %s is not there; expected the model/ of a training of prior", path);
+}
+
 static int train(Training *r, Err *err)
 {
     if (kind_of(r, err) != 0) return -1;
     if (r->folder == NULL) return err_set(err, "--out: none found, expected a folder for the training, such as runs/prior");
-    if (opt_has(r->o, "from") && run_path(r->model, opt_string(r->o, "from"), PRIOR_UNET_FILE, err) != 0) return -1;
-    if (opt_has(r->o, "from") && !file_exists(r->model)) return err_set(err, "--from: %s is not there; expected the model/ of a training of prior", r->model);
+    if (opt_has(r->o, "from") && from_is_there(opt_string(r->o, "from"), err) != 0) return -1;
     if (config_read(&r->config, r->o, err) != 0 || folder_ready(r, err) != 0 || run_path(r->model, r->folder, "model", err) != 0) return -1;
     if (opt_flag(r->o, "resume") && may_resume(r, err) != 0) return -1;
     if (r->kind->open(r, err) != 0) return -1;
