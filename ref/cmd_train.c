@@ -389,7 +389,10 @@ static int train(Training *r, Err *err)
     r->trainer = train_new(&r->config, &task, r->kind->start, err);
     if (r->trainer == NULL) return -1;
     if (opt_has(r->o, "from") && prior_task_begin(&r->task.prior, r->trainer, opt_string(r->o, "from"), r->from, err) != 0) return -1;
-    if (r->from[0] != '\0') r->task.prior.high_from = PRIOR_HIGH_NEVER;
+    if (r->from[0] != '\0') {
+        r->task.prior.high_from = 0;
+        r->task.prior.high_every = PRIOR_HIGH_EVERY_ON;
+    }
     int status = opt_flag(r->o, "resume") ? resume(r, err) : bytes_put(&r->log, log_head, sizeof log_head - 1, err);
     if (status == 0 && !opt_flag(r->o, "resume")) status = checkpoint(r, err);
     if (status == 0) status = loop(r, err);

@@ -105,7 +105,7 @@ static int write_configs(PriorTask *p, const char *folder, Prediction prediction
 int prior_task_open(PriorTask *p, const char *folder, Prediction prediction, int batch, uint64_t seed, Err *err)
 {
     char path[PART_PATH];
-    *p = (PriorTask){ .batch = batch, .seed = seed, .high_from = PRIOR_HIGH_FROM };
+    *p = (PriorTask){ .batch = batch, .seed = seed, .high_from = PRIOR_HIGH_FROM, .high_every = PRIOR_HIGH_EVERY };
     int status = write_configs(p, folder, prediction, err);
     Json *unet = status == 0 ? train_read_config(path, sizeof path, folder, "unet", err) : NULL;
     if (unet != NULL) p->unet = unet_declare(unet, path, err);
@@ -146,12 +146,12 @@ typedef struct Slot {
     real *target;                     /* (count,3,h,w) */
 } Slot;
 
-int prior_timestep(uint64_t seed, long step, long high_from, int place, int places, int T)
+int prior_timestep(const PriorTask *p, long step, int place)
 {
-    const int low = (int)(PRIOR_HIGH * T);
-    if (step < high_from) return train_timestep(seed, step, place, places, T);
-    if (place % 2 == 0) return train_timestep(seed, step, place / 2, places / 2, T);
-    return low + train_timestep(seed, step, place / 2, places / 2, T - low);
+    const int T = p->S->T, low = (int)(PRIOR_HIGH * T), every = p->high_every, high = place / every;
+    if (step < p->high_from) return train_timestep(p->seed, step, place, p->batch, T);
+    if (place % every != every - 1) return train_timestep(p->seed, step, place - high, p->batch - p->batch / every, T);
+    return low + train_timestep(p->seed, step, high, p->batch / every, T - low);
 }
 
 /* Picture number k of the slot, i of the stream. x0 (3,h,w), eps (3,h,w), shade (h,w): scratch. */
@@ -165,7 +165,7 @@ static int one_picture(Slot *slot, int k, const PriorTask *p, long step, uint64_
     rng_normal(eps, (RngAt){ p->seed, 0, (uint32_t)i, RNG_NOISE }, n);
     if (tokenizer_encode(slot->ids + k * TOKENS, &count, &dropped, p->tokenizer, item.caption, TOKENS, err) != 0) return -1;
     BUG_IF(dropped > 0, "the caption \"%s\" is longer than %d tokens", item.caption, TOKENS);
-    const int t = slot->t[k] = prior_timestep(p->seed, step, p->high_from, (int)(i % (uint64_t)p->batch), p->batch, p->S->T);
+    const int t = slot->t[k] = prior_timestep(p, step, (int)(i % (uint64_t)p->batch));
     slot->timestep[k] = t;
     const real alpha = sched_alpha(p->S, t), sigma = sched_sigma(p->S, t);
     real *xt = slot->xt->v + (size_t)k * n, *target = slot->target + (size_t)k * n;

@@ -432,21 +432,31 @@ static void without_memory(void)
     toy_free(&toy);
 }
 
-/* The prior's t: every batch has one in each Bth of the range at first, later one in each half-batch's share of it and of the highest fifth. */
-static void timesteps_of_the_prior(void)
+/* The prior's t: the batch's pictures of the highest fifth have one in each share of it, the others one in each share of the whole range. */
+static void timesteps_of(long high_from, int every, long step, int places_high)
 {
     enum { B = 16, T = 1000 };
-    for (long step = PRIOR_HIGH_FROM - 2; step < PRIOR_HIGH_FROM + 2; step++) {
-        const int later = step >= PRIOR_HIGH_FROM, parts = later ? B / 2 : B;
-        int all[B] = { 0 }, high[B] = { 0 };
-        for (int place = 0; place < B; place++) {
-            const int t = prior_timestep(7, step, PRIOR_HIGH_FROM, place, B, T);
-            CHECK(t >= 0 && t < T, "step %ld, place %d: t is %d", step, place, t);
-            if (!later || place % 2 == 0) all[t * parts / T]++;
-            else if (t >= 800) high[(t - 800) * parts / 200]++;
-        }
-        for (int i = 0; i < parts; i++) CHECK(all[i] == 1 && high[i] == later, "step %ld, part %d: %d and %d", step, i, all[i], high[i]);
+    Schedule S = { .T = T };
+    const PriorTask p = { .S = &S, .batch = B, .seed = 7, .high_from = high_from, .high_every = every };
+    const int places = B - places_high;
+    int all[B] = { 0 }, high[B] = { 0 };
+    for (int place = 0; place < B; place++) {
+        const int t = prior_timestep(&p, step, place);
+        CHECK(t >= 0 && t < T, "step %ld, place %d: t is %d", step, place, t);
+        if (places_high == 0 || place % every != every - 1) all[t * places / T]++;
+        else if (t >= 800) high[(t - 800) * places_high / 200]++;
     }
+    for (int i = 0; i < places; i++) CHECK(all[i] == 1, "step %ld, part %d: %d", step, i, all[i]);
+    for (int i = 0; i < places_high; i++) CHECK(high[i] == 1, "step %ld, part %d of the highest fifth: %d", step, i, high[i]);
+}
+
+static void timesteps_of_the_prior(void)
+{
+    timesteps_of(PRIOR_HIGH_FROM, PRIOR_HIGH_EVERY, PRIOR_HIGH_FROM - 1, 0);
+    timesteps_of(PRIOR_HIGH_FROM, PRIOR_HIGH_EVERY, PRIOR_HIGH_FROM, 8);
+    timesteps_of(PRIOR_HIGH_FROM, PRIOR_HIGH_EVERY, PRIOR_HIGH_FROM + 1, 8);
+    timesteps_of(0, PRIOR_HIGH_EVERY_ON, 0, 4);
+    timesteps_of(0, PRIOR_HIGH_EVERY_ON, 5, 4);
 }
 
 static void clean(void) { folder_remove(folder); }
