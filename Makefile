@@ -25,11 +25,14 @@ all: $(BUILD)/sdref $(BUILD)/sdref-f64   ## build both programs: sdref (binary32
 run: all   ## a first object from the exact prior: pictures in runs/first
 	$(BUILD)/sdref distill "a red mug" --out runs/first --overwrite
 
-prior: all   ## train the 64 px prior from nothing in runs/prior (hours; stopped, it goes on where it was)
-	$(BUILD)/sdref train prior --out runs/prior $(if $(wildcard runs/prior/state.safetensors),--resume)
+# $(1): a training's folder, $(2): what it starts with
+resume_or = --out $(1) $(if $(wildcard $(1)/state.safetensors),--resume,$(2))
+prior: all   ## train the 64 px prior from nothing in runs/prior-first, and on in runs/prior (hours; stopped, it goes on where it was)
+	$(BUILD)/sdref train prior $(call resume_or,runs/prior-first)
+	$(BUILD)/sdref train prior --steps 8000 $(call resume_or,runs/prior,--from runs/prior-first/model --seed 1 --lr 0.0005)
 
 depth: all   ## train the depth network from nothing in runs/depth (half an hour; stopped, it goes on where it was)
-	$(BUILD)/sdref train depth --out runs/depth $(if $(wildcard runs/depth/state.safetensors),--resume)
+	$(BUILD)/sdref train depth $(call resume_or,runs/depth)
 
 $(BUILD)/f32/%.o: %.c Makefile
 	$(Q)mkdir -p $(@D)
