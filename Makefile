@@ -22,8 +22,10 @@ TESTS   := $(patsubst tests/%.c,$(BUILD)/f32/%,$(wildcard tests/t_*.c)) $(patsub
 
 all: $(BUILD)/sdref $(BUILD)/sdref-f64   ## build both programs: sdref (binary32) and sdref-f64 (binary64)
 
-run: all   ## a first object from the exact prior: pictures in runs/first
-	$(BUILD)/sdref distill "a red mug" --out runs/first --overwrite
+PRIOR   ?= weights/prior
+run: all   ## a first object in runs/first from the shipped prior; PRIOR=exact: from the exact one
+	$(BUILD)/sdref distill "a red rocket" --prior $(PRIOR) $(if $(filter exact,$(PRIOR)),,--guidance 3) --out runs/first --overwrite
+	$(BUILD)/sdref export runs/first
 
 # $(1): a training's folder, $(2): what it starts with
 resume_or = --out $(1) $(if $(wildcard $(1)/state.safetensors),--resume,$(2))
