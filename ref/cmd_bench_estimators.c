@@ -65,7 +65,7 @@ static int judged(Result *r, const Run *run, const Judge *judge, Err *err)
     if (!run->known || side != JUDGE_SIDE) return 0;
     real *x = mem_new((size_t)r->views * n, sizeof(real), "views", err);
     int status = x == NULL ? -1 : 0;
-    for (int i = 0; i < r->views && status == 0; i++) status = distill_picture(x + (size_t)i * n, NULL, NULL, run->distill, &view[i], side, side, err);
+    for (int i = 0; i < r->views && status == 0; i++) status = distill_picture(x + (size_t)i * n, NULL, NULL, NULL, run->distill, &view[i], side, side, err);
     for (size_t i = 0; i < (size_t)r->views * n && status == 0; i++) x[i] = r_fma(R(2.0), x[i], R(-1.0));
     if (status == 0) status = judge_pictures(verdict, NULL, judge, x, r->views, err);
     r->right = 0;
@@ -84,7 +84,7 @@ static int show(Bench *b, const Run *run, const Result *r, Err *err)
     for (int k = 0; k < b->sides && status == 0; k++) {
         View view = image_view(&run->distill->config.range);
         view.azimuth = wrap_azimuth(view.azimuth + R(180.0) * (real)k);
-        status = distill_picture(rgb, NULL, NULL, run->distill, &view, side, side, err);
+        status = distill_picture(rgb, NULL, NULL, NULL, run->distill, &view, side, side, err);
         if (status == 0) status = picture_from_planar(&b->cell[b->cells], rgb, side, side, name, err);
         if (k > 0) b->label[b->cells][0] = '\0';
         else if (r->right < 0) snprintf(b->label[b->cells], LABEL, "%s", name);

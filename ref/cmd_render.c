@@ -1,4 +1,4 @@
-/* cmd_render.c -- sdref render RUN: a turntable and sheets of the run's field, at any size, into RUN/render/ */
+/* cmd_render.c -- sdref render RUN: a turntable and sheets (colours, depth, opacity, normals) of the run's field, at any size, into RUN/render/ */
 #include "ref/cli.h"
 #include "ref/run.h"
 #include "tensor/par.h"
@@ -16,7 +16,7 @@ static const Option options[] = {
     { "Options", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
 };
 static const Command command = {
-    "render", "turntable, sheets and depth of a run", "sdref render RUN [options]", examples,
+    "render", "turntable, colours, depth, opacity and normals of a run", "sdref render RUN [options]", examples,
     options, sizeof options / sizeof options[0], 1, 1, "RUN (the folder of a run)",
 };
 
@@ -37,7 +37,7 @@ static int render(const Options *o, const char *folder, Err *err)
         if (status == 0) status = run_tour(&run, path, size, opt_int(o, "frames"), err);
         run_close(&run);
     }
-    if (status == 0) printf("%s: %s\n", path, image ? "rgb.png" : "turntable.gif, rgb.png, depth.png, opacity.png");
+    if (status == 0) printf("%s: %s\n", path, image ? "rgb.png" : "turntable.gif, rgb.png, depth.png, opacity.png, normal.png");
     mem_free(prompt);
     opt_free(settings);
     return status;

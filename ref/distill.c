@@ -367,19 +367,25 @@ int distill_step(Distill *d, StepLog *log)
     return status;
 }
 
-int distill_picture(real *rgb, real *depth, real *opacity, const Distill *d, const View *view, int h, int w, Err *err)
+static void planes_of_pixels(real *planes, const real *hwc, size_t pixels)
+{
+    for (size_t i = 0; i < pixels && planes != NULL; i++)
+        for (size_t j = 0; j < 3; j++) planes[j * pixels + i] = hwc[3 * i + j];
+}
+
+int distill_picture(real *rgb, real *depth, real *opacity, real *normal, const Distill *d, const View *view, int h, int w, Err *err)
 {
     const size_t pixels = (size_t)h * (size_t)w;
     const DistillConfig *c = &d->config;
     Camera camera;
     camera_of_view(&camera, view, h, w);
-    real *hwc = mem_new(3 * pixels, sizeof(real), "picture", err);
+    real *hwc = mem_new((normal == NULL ? 3 : 6) * pixels, sizeof(real), "picture", err);
     if (hwc == NULL) return -1;
     const RenderSettings s = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] }, .learnt = d->background };
-    RenderOut out = { .rgb = hwc, .opacity = opacity, .depth = depth };
+    RenderOut out = { .rgb = hwc, .opacity = opacity, .depth = depth, .normal = normal == NULL ? NULL : hwc + 3 * pixels };
     render_view(&out, d->renderer, d->field, &camera, &s);
-    for (size_t i = 0; i < pixels && rgb != NULL; i++)
-        for (size_t j = 0; j < 3; j++) rgb[j * pixels + i] = hwc[3 * i + j];
+    planes_of_pixels(rgb, hwc, pixels);
+    planes_of_pixels(normal, hwc + 3 * pixels, pixels);
     mem_free(hwc);
     return 0;
 }

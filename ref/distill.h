@@ -135,7 +135,7 @@ int      distill_step(Distill *d, StepLog *log);
 int      distill_save(const Distill *d, const char *path, Err *err);
 int      distill_load(Distill *d, const char *path, Err *err);
 
-/* The field as pictures: rgb (3,H,W), depth (H,W) and opacity (H,W), each may be NULL, from one camera, unjittered. */
-int      distill_picture(real *rgb, real *depth, real *opacity, const Distill *d, const View *view, int h, int w, Err *err);
+/* The field as pictures: rgb (3,H,W), depth (H,W), opacity (H,W) and normal (3,H,W), each may be NULL, from one camera, unjittered. */
+int      distill_picture(real *rgb, real *depth, real *opacity, real *normal, const Distill *d, const View *view, int h, int w, Err *err);
 
 #endif

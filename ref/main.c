@@ -13,7 +13,7 @@ typedef struct { const char *name, *summary; CommandMain *run; } Entry;
 
 static const Entry entries[] = {
     { "distill", "a prompt goes in, a 3-D object comes out", cmd_distill },
-    { "render", "turntable, sheets and depth of a run", cmd_render },
+    { "render", "turntable, colours, depth, opacity and normals of a run", cmd_render },
     { "export", "the surface of a run as a mesh: GLB, OBJ, PLY", cmd_export },
     { "sample", "images of a prompt, sampled from a prior", cmd_sample },
     { "verify", "recompute a trace and name the first tensor that is wrong", cmd_verify },

@@ -105,8 +105,8 @@ int run_path(char path[PATH_BYTES], const char *folder, const char *name, Err *e
 
 /* views/, sheet.png and, but for an image, turntable.gif (and those of other particles) into the run's folder; sheet_digest: SHA-256 of sheet.png in hex. */
 int run_pictures(char sheet_digest[65], const Run *run, Err *err);
-/* turntable.gif, rgb.png, depth.png, opacity.png (eight views around) of size x size pixels a view, into `folder`; of an image rgb.png
- * alone, and only in its own size. */
+/* turntable.gif, and rgb.png, depth.png, opacity.png, normal.png (eight views around; of a normal n, world axes, (n + 1)/2 over mid grey) of
+ * size x size pixels a view, into `folder`; of an image rgb.png alone, and only in its own size. */
 int run_tour(const Run *run, const char *folder, int size, int frames, Err *err);
 
 #endif

@@ -28,7 +28,7 @@ static int pair_make(Pair *p, const Run *run, const View *view, Err *err)
 {
     const int side = run->distill->config.resolution;
     if (run->truth && world_truth(p->truth, p->mask, run->object, run->colour, view, side, side, err) != 0) return -1;
-    return distill_picture(p->rgb, p->depth, p->opacity, run->distill, view, side, side, err);
+    return distill_picture(p->rgb, p->depth, p->opacity, NULL, run->distill, view, side, side, err);
 }
 
 int run_views(View view[HELD_OUT], const Run *run)
@@ -78,7 +78,7 @@ int run_recognised(int *count, Run *run, Err *err)
     int status = posterior == NULL || rgb == NULL ? -1 : 0;
     for (int i = 0; i < views * particles && status == 0; i++) {
         distill_look(run->distill, i / views);
-        status = distill_picture(rgb, NULL, NULL, run->distill, &view[i % views], side, side, err);
+        status = distill_picture(rgb, NULL, NULL, NULL, run->distill, &view[i % views], side, side, err);
         for (size_t j = 0; j < 3 * pixels; j++) rgb[j] = r_fma(R(2.0), rgb[j], R(-1.0));
         if (status == 0) status = exact_posterior(posterior, run->exact, rgb, err);
         int best = 0;
@@ -241,7 +241,7 @@ static int turntable(const char *folder, const char *name, const Run *run, int s
     int status = rgb == NULL || frame == NULL ? -1 : 0;
     for (int i = 0; i < frames && status == 0; i++) {
         const View view = tour_view(&run->distill->config, i, frames);
-        status = distill_picture(rgb, NULL, NULL, run->distill, &view, size, size, err);
+        status = distill_picture(rgb, NULL, NULL, NULL, run->distill, &view, size, size, err);
         if (status == 0) status = picture_from_planar(&frame[i], rgb, size, size, "turntable", err);
     }
     Bytes b = { 0 };
@@ -268,7 +268,7 @@ static int other_particle(const Run *run, int p, Err *err)
     distill_look(run->distill, p);
     for (int i = 0; i < views && status == 0; i++) {
         Picture result = { 0 };
-        status = distill_picture(rgb, NULL, NULL, run->distill, &view[i], side, side, err);
+        status = distill_picture(rgb, NULL, NULL, NULL, run->distill, &view[i], side, side, err);
         if (status == 0) status = picture_from_planar(&result, rgb, side, side, "result", err);
         if (status == 0) status = view_write(&result, p, i, run, err);
         picture_free(&result);
@@ -292,16 +292,19 @@ int run_pictures(char sheet_digest[65], const Run *run, Err *err)
     return 0;
 }
 
-/* Eight views around, as rgb, depth and opacity: one cell of each. */
-static int tour_cell(Picture cell[3], const Run *run, const View *view, real *work, int size, Err *err)
+/* One of eight views around, as rgb, depth, opacity and normals: the colour of a normal n is (n + 1)/2, so that of nothing is the background's grey. */
+enum { TOUR_SHEETS = 4 };
+static int tour_cell(Picture cell[TOUR_SHEETS], const Run *run, const View *view, real *work, int size, Err *err)
 {
     const size_t pixels = (size_t)size * (size_t)size;
-    real *rgb = work, *depth = work + 3 * pixels, *opacity = work + 4 * pixels;
-    if (distill_picture(rgb, depth, opacity, run->distill, view, size, size, err) != 0) return -1;
+    real *rgb = work, *depth = work + 3 * pixels, *opacity = work + 4 * pixels, *normal = work + 5 * pixels;
+    if (distill_picture(rgb, depth, opacity, normal, run->distill, view, size, size, err) != 0) return -1;
     divide_depth(depth, opacity, pixels);
+    for (size_t i = 0; i < 3 * pixels; i++) normal[i] = r_fma(R(0.5), normal[i], R(0.5));
     if (picture_from_planar(&cell[0], rgb, size, size, "rgb", err) != 0) return -1;
     if (picture_from_depth(&cell[1], depth, opacity, view->distance - R(1.0), view->distance + R(1.0), size, size, err) != 0) return -1;
-    return picture_from_grey(&cell[2], opacity, size, size, "opacity", err);
+    if (picture_from_grey(&cell[2], opacity, size, size, "opacity", err) != 0) return -1;
+    return picture_from_planar(&cell[3], normal, size, size, "normals", err);
 }
 
 /* The picture of an image field, pixel by pixel. */
@@ -312,7 +315,7 @@ static int image_write(const Run *run, const char *folder, Err *err)
     Picture p = { 0 };
     real *rgb = mem_new(3 * (size_t)side * (size_t)side, sizeof(real), "picture", err);
     int status = rgb == NULL ? -1 : dir_make(folder, err);
-    if (status == 0) status = distill_picture(rgb, NULL, NULL, run->distill, &view, side, side, err);
+    if (status == 0) status = distill_picture(rgb, NULL, NULL, NULL, run->distill, &view, side, side, err);
     if (status == 0) status = picture_from_planar(&p, rgb, side, side, "rgb", err);
     if (status == 0) status = png_write(folder, "rgb.png", &p, run, NULL, err);
     picture_free(&p);
@@ -323,18 +326,18 @@ static int image_write(const Run *run, const char *folder, Err *err)
 int run_tour(const Run *run, const char *folder, int size, int frames, Err *err)
 {
     enum { AROUND = 8 };
-    static const char *const names[3] = { "rgb.png", "depth.png", "opacity.png" };
-    Picture cell[AROUND][3] = { { { 0 } } };
+    static const char *const names[TOUR_SHEETS] = { "rgb.png", "depth.png", "opacity.png", "normal.png" };
+    Picture cell[AROUND][TOUR_SHEETS] = { { { 0 } } };
     if (run->distill->config.field == FIELD_IMAGE && size != run->distill->config.resolution)
         return err_set(err, "--size: found %d, expected %d: an image field has one size", size, run->distill->config.resolution);
     if (run->distill->config.field == FIELD_IMAGE) return image_write(run, folder, err);
-    real *work = mem_new(5 * (size_t)size * (size_t)size, sizeof(real), "views", err);
+    real *work = mem_new(8 * (size_t)size * (size_t)size, sizeof(real), "views", err);
     int status = work == NULL ? -1 : dir_make(folder, err);
     for (int i = 0; i < AROUND && status == 0; i++) {
         const View view = tour_view(&run->distill->config, i, AROUND);
         status = tour_cell(cell[i], run, &view, work, size, err);
     }
-    for (int kind = 0; kind < 3 && status == 0; kind++) {
+    for (int kind = 0; kind < TOUR_SHEETS && status == 0; kind++) {
         Picture row[AROUND], small = { 0 };
         for (int i = 0; i < AROUND; i++) row[i] = cell[i][kind];
         status = picture_sheet(&small, row, NULL, AROUND, AROUND / 2, 4, 1, err);
@@ -342,7 +345,7 @@ int run_tour(const Run *run, const char *folder, int size, int frames, Err *err)
         picture_free(&small);
     }
     for (int i = 0; i < AROUND; i++)
-        for (int kind = 0; kind < 3; kind++) picture_free(&cell[i][kind]);
+        for (int kind = 0; kind < TOUR_SHEETS; kind++) picture_free(&cell[i][kind]);
     mem_free(work);
     return status == 0 ? turntable(folder, "turntable.gif", run, size, frames, err) : -1;
 }

@@ -56,7 +56,7 @@ int run_reference_score(double *db, const Run *run, Err *err)
     const size_t pixels = (size_t)ref->side * (size_t)ref->side;
     real *rgb = mem_new(6 * pixels, sizeof *rgb, "reference", err);
     if (rgb == NULL) return -1;
-    const int status = distill_picture(rgb, NULL, NULL, run->distill, &ref->view, ref->side, ref->side, err);
+    const int status = distill_picture(rgb, NULL, NULL, NULL, run->distill, &ref->view, ref->side, ref->side, err);
     for (size_t i = 0; i < pixels; i++)
         for (size_t j = 0; j < 3; j++) rgb[(3 + j) * pixels + i] = ref->target[3 * i + j];
     *db = psnr(rgb, rgb + 3 * pixels, NULL, pixels);

@@ -257,7 +257,7 @@ static void the_loop_reaches_the_one_image(void)
         while (pass == 1 && s.d->step < c.steps) CHECK_OK(distill_step(s.d, &log), &s.err);
         real rgb[3 * PIXELS], want[3 * PIXELS], opacity[PIXELS], mask[PIXELS];
         const View view = { R(20.0), R(33.0), R(2.5), R(40.0) };
-        CHECK_OK(distill_picture(rgb, NULL, opacity, s.d, &view, SIDE, SIDE, &s.err), &s.err);
+        CHECK_OK(distill_picture(rgb, NULL, opacity, NULL, s.d, &view, SIDE, SIDE, &s.err), &s.err);
         for (int i = 0; i < 3 * PIXELS; i++) want[i] = R(0.5) * (s.flat.colour[i / PIXELS] + R(1.0));
         for (int i = 0; i < PIXELS; i++) mask[i] = fabs((double)(i / SIDE) - 5.5) < 3 && fabs((double)(i % SIDE) - 5.5) < 3;
         *(pass == 0 ? &before : &after) = psnr(rgb, want, mask, PIXELS);
@@ -329,7 +329,7 @@ static void an_image_has_one_view(void)
             CHECK_OK(distill_step(s.d, &log), &s.err);
             CHECK(memcmp(&s.flat.seen, &at, sizeof at) == 0, "step %ld is of another view", s.d->step);
         }
-        CHECK_OK(distill_picture(rgb, NULL, NULL, s.d, &at, SIDE, SIDE, &s.err), &s.err);
+        CHECK_OK(distill_picture(rgb, NULL, NULL, NULL, s.d, &at, SIDE, SIDE, &s.err), &s.err);
         for (int j = 0; j < 3 * PIXELS; j++) want[j] = R(0.5) * (s.flat.colour[j / PIXELS] + R(1.0));
         CHECK_LE(30, psnr(rgb, want, NULL, PIXELS), "after %d steps", (int)c.steps);
         teardown(&s);

@@ -4,6 +4,7 @@
 #include "ref/cli.h"
 #include "ref/compare.h"
 #include "ref/run.h"
+#include "render/png.h"
 #include "tensor/par.h"
 #include "tests/pipeline_folder.h"
 
@@ -347,7 +348,8 @@ static void one_kind(const Kind *k, const char *prior)
     }
     CHECK(!is_there(whole, "views/particle-2-00.png") && !is_there(whole, "turntable-2.gif"), "a particle too many");
     CHECK(command(out, cmd_render, whole, image ? "" : "--size 16 --frames 3", prior, "") == EXIT_FINE, "%s", out);
-    CHECK(is_there(whole, "render/rgb.png") && is_there(whole, "render/depth.png") == !image, "rendered");
+    check_says(out, (const char *const[]){ "/render: ", "rgb.png", image ? "!normal.png" : "normal.png", NULL }, "render");
+    CHECK(is_there(whole, "render/rgb.png") && is_there(whole, "render/depth.png") == !image && is_there(whole, "render/normal.png") == !image, "rendered");
     folder_remove(base);
 }
 
@@ -380,6 +382,44 @@ static void runs_give_the_same_bytes(void)
     char folder[FOLDER_PATH];
     folder_pixels(folder);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) one_kind(&kinds[i], folder);
+    folder_end(folder);
+}
+
+/* The normals of a ball, and of nothing: in the middle of view i, at azimuth 45 i and elevation 15, the normal points to the camera; what is empty is
+ * mid grey. Cells stand 4 pixels apart, four in a row. */
+static void normals_are_drawn(void)
+{
+    enum { SIZE = 17, STEP = SIZE + 4 };
+    char folder[FOLDER_PATH], base[] = "/tmp/sdref-run-XXXXXX", run[64], path[FOLDER_ROOM], out[OUTPUT], line[256];
+    CHECK(mkdtemp(base) != NULL, "no temporary folder");
+    snprintf(run, sizeof run, "%s/run", base);
+    folder_pixels(folder);
+    for (int ball = 0; ball < 2; ball++) {
+        Err err = { 0 };
+        PngImage png = { 0 };
+        void *bytes = NULL;
+        size_t n = 0;
+        snprintf(line, sizeof line, "--prior PRIOR --steps 1 --lr 1e-6 --grid 16 --views 2 --blob %s --quiet --overwrite --out OUT", ball ? "40 --blob-slope 60" : "-100");
+        CHECK(command(out, cmd_distill, "a cat", line, folder, run) == EXIT_FINE, "%s", out);
+        CHECK(command(out, cmd_render, run, "--size 17 --frames 1", folder, "") == EXIT_FINE, "%s", out);
+        folder_path(path, run, "render/normal.png");
+        CHECK_OK(file_read(&bytes, &n, path, 1 << 20, &err), &err);
+        CHECK_OK(png_decode(&png, bytes, n, path, &err), &err);
+        CHECK(png.h == 2 * STEP + 4 && png.w == 4 * STEP + 4 && png.channels == 3, "%d x %d, %d channels", png.h, png.w, png.channels);
+        for (int i = 0; i < 8 && err.set == 0; i++) {
+            const unsigned char *corner = png.pixels + 3 * (((size_t)(i / 4) * STEP + 4) * (size_t)png.w + (size_t)(i % 4) * STEP + 4);
+            const unsigned char *middle = corner + 3 * (SIZE / 2) * (png.w + 1);
+            const double up = 15 * (double)R_PI / 180, around = 45 * i * (double)R_PI / 180;
+            const double camera[3] = { cos(up) * cos(around), cos(up) * sin(around), sin(up) };
+            for (int j = 0; j < 3; j++) {
+                CHECK(corner[j] == 128, "view %d: empty is %d", i, corner[j]);
+                CHECK_LE(fabs(middle[j] / 127.5 - 1 - (ball ? camera[j] : 0)), ball ? 0.1 : 0.004, "view %d, axis %d: %d", i, j, middle[j]);
+            }
+        }
+        png_free(&png);
+        mem_free(bytes);
+    }
+    folder_remove(base);
     folder_end(folder);
 }
 
@@ -519,6 +559,7 @@ int main(void)
     TEST(thresholds_reach_the_prior);
     TEST(refusals);
     TEST(runs_give_the_same_bytes);
+    TEST(normals_are_drawn);
     TEST(regularisers_are_logged);
     TEST(another_model_is_not_resumed);
     TEST(another_picture_is_not_resumed);

@@ -354,7 +354,7 @@ static void the_loop_teaches_every_render(void)
     view_sample(view, 2, &c.range, c.view_mode, c.seed, 0);
     for (int j = 0; j < 2; j++) {
         real x0[N], loss;
-        CHECK_OK(distill_picture(x0, NULL, NULL, d, &view[j], SIDE, SIDE, &s.err), &s.err);
+        CHECK_OK(distill_picture(x0, NULL, NULL, NULL, d, &view[j], SIDE, SIDE, &s.err), &s.err);
         for (int i = 0; i < N; i++) x0[i] = r_fma(R(2.0), x0[i], R(-1.0));
         CHECK_OK(lora_score_learn(same, &loss, x0, &view[j], j, 0, R(0.5), &s.err), &s.err);
         mean += 0.5 * (double)loss;
