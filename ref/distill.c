@@ -179,13 +179,15 @@ static Tensor *picture(Distill *d, const Field *f, real *gradient, const Camera 
     return op_affine(d->tape, planes, R(2.0), R(-1.0), "x0");
 }
 
-/* All particles' renders from this camera, for their exact score; x0 is that of the particle in hand. */
+/* All particles' renders from this camera, each before its own background, for their exact score; x0 is that of the particle in hand. */
 static int render_all(RenderScore *s, Distill *d, const Tensor *x0, const Camera *camera, const RenderSettings *settings)
 {
+    RenderSettings own = *settings;
     for (; s->count < d->config.particles; s->count++) {
         const int i = s->count;
         const Field *f = d->particle[i].field;
-        const Tensor *x = f == d->field ? x0 : picture(d, f, NULL, camera, settings, NULL);
+        own.learnt = d->particle[i].backdrop.background;
+        const Tensor *x = f == d->field ? x0 : picture(d, f, NULL, camera, &own, NULL);
         if (x == NULL) return err_set(d->err, "step %ld: out of memory", d->step);
         s->image[i] = x->v;
     }
