@@ -22,6 +22,7 @@
  * VSD. Its particles are those of the field's run, the first of them is measured, and their score is the exact one (render_score.h), for a LoRA would
  * be learnt along a run. Of one particle it is SDS, to rounding.
  *
+ * Renders are of the whole field: a run's occupancy grid is not asked.
  * Draws are taken one after the other; the prior and the renderer use all threads within one, so results do not depend on their number.
  * Addresses: those of a step of a run (draw.h, view_sample, RNG_JITTER), in steps from 2^31 on, which no run reaches.
  */

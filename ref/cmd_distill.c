@@ -162,6 +162,7 @@ static int summary(Run *run, const char *digest, Err *err)
     if (run->known)
         printf("  the %s posterior says     \"%s\" in %d of %d %s%s\n", run->pipeline == NULL ? "prior's" : "scenes'", run->prompt, recognised,
                views, run->distill->config.particles > 1 ? "picture" : "view", views == 1 ? "" : "s");
+    if (run->distill->occupancy != NULL) printf("  occupancy grid                 %.0f %% of its cells are live\n", 100 * occupancy_share(run->distill->occupancy));
     printf("  pictures                       %s/sheet.png, %sviews/\n", run->folder, image ? "" : "turntable.gif, ");
     printf("  sha256 of sheet.png            %s\n", digest);
     return 0;

@@ -1,5 +1,6 @@
 /* distill.c -- the loop of distill.h */
 #include "ref/distill.h"
+#include "ref/occupied.h"
 #include "ref/render_score.h"
 #include "ref/view_camera.h"
 #include "tensor/adam.h"
@@ -59,6 +60,7 @@ static int particles_new(Distill *d, Err *err)
         field_start(p->field, c->seed);
         p->m = mem_new(p->field->n, sizeof(real), "Adam's first moment", err);
         p->v = mem_new(p->field->n, sizeof(real), "Adam's second moment", err);
+        if (c->occupancy > 0) p->occupancy = occupancy_new(p->field, c->occupancy, occupied_threshold(&start, c->samples), err);
         if (c->learnt && backdrop_new(&p->backdrop, &c->background_config, c->seed, i, err) != 0) return -1;
     }
     return err->set ? -1 : 0;
@@ -78,6 +80,7 @@ void distill_look(Distill *d, int i)
     d->m = d->particle[i].m;
     d->v = d->particle[i].v;
     d->background = d->particle[i].backdrop.background;
+    d->occupancy = d->particle[i].occupancy;
     if (d->config.field == FIELD_HASHGRID) d->field->active = distill_levels(&d->config, distill_done(d), distill_length(d));
 }
 
@@ -124,6 +127,7 @@ void distill_free(Distill *d)
         mem_free(d->particle[i].m);
         mem_free(d->particle[i].v);
         backdrop_free(&d->particle[i].backdrop);
+        occupancy_free(d->particle[i].occupancy);
     }
     mem_free(d->particle);
     mem_free(d->gradient);
@@ -179,7 +183,7 @@ static Tensor *picture(Distill *d, const Field *f, real *gradient, const Camera 
     return op_affine(d->tape, planes, R(2.0), R(-1.0), "x0");
 }
 
-/* All particles' renders from this camera, each before its own background, for their exact score; x0 is that of the particle in hand. */
+/* All particles' renders from this camera, each with its own background and grid, for their exact score; x0 is that of the particle in hand. */
 static int render_all(RenderScore *s, Distill *d, const Tensor *x0, const Camera *camera, const RenderSettings *settings)
 {
     RenderSettings own = *settings;
@@ -187,6 +191,7 @@ static int render_all(RenderScore *s, Distill *d, const Tensor *x0, const Camera
         const int i = s->count;
         const Field *f = d->particle[i].field;
         own.learnt = d->particle[i].backdrop.background;
+        own.occupancy = d->particle[i].occupancy;
         const Tensor *x = f == d->field ? x0 : picture(d, f, NULL, camera, &own, NULL);
         if (x == NULL) return err_set(d->err, "step %ld: out of memory", d->step);
         s->image[i] = x->v;
@@ -235,7 +240,8 @@ static RenderSettings settings_of(Distill *d, int j, int side)
 {
     const DistillConfig *c = &d->config;
     const size_t rays = (size_t)side * (size_t)side;
-    RenderSettings settings = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] }, .learnt = d->background };
+    RenderSettings settings = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] }, .learnt = d->background,
+                                .occupancy = d->occupancy };
     if (!c->jitter || c->field == FIELD_IMAGE) return settings;
     rng_uniform(d->jitter, (RngAt){ c->seed, (uint32_t)j, (uint32_t)d->step, RNG_JITTER }, rays * (size_t)c->samples);
     settings.jitter = d->jitter;
@@ -326,6 +332,7 @@ static int step_of(Distill *d, Particle *p, StepLog *log)
     const ViewSet set = { c->views, n, pull_view, &views };
     real share_of_view[MVSDI_VIEWS];
     log->lora_loss = 0;
+    occupied_step(d->occupancy, d->field, p->step, c->seed);
     regularise_begin(&d->regularise, d->step);
     backdrop_begin(&p->backdrop);
     if (c->field == FIELD_IMAGE)

@@ -16,9 +16,10 @@
  * LoRA network's (lora_score.h), or the exact one of all particles' renders from this camera, with the same jitter (render_score.h);
  *   6. the LoRA learns from the K renders
  * All particles start alike: their draws part them with their first steps.
+ * With an occupancy grid the renders of a step skip what it sees nothing in (occupied.h); pictures do not.
  * With a budget the run ends with the first step that reaches it, and k / N in all schedules is the share of the budget that is spent; with
  * truncated_anneal t goes by k / N still, and the budget ends the run before t is at its end. Weights of regularisers go by k itself.
- * So a step is a pure function of (theta, Adam's m and v, k): a run that is stopped and resumed gives the same bytes.
+ * So a step is a pure function of (theta, Adam's m and v, what else a checkpoint holds, k): a run that is stopped and resumed gives the same bytes.
  */
 #ifndef SDREF_REF_DISTILL_H
 #define SDREF_REF_DISTILL_H
@@ -44,6 +45,7 @@ typedef struct DistillConfig {
     int resolution;                 /* pixels a side, of what the prior sees */
     int render;                     /* of the renders that are averaged to it; 0: the same. Not of an image, nor with ssd's baselines of a render */
     int samples;                    /* a ray */
+    int occupancy;                  /* cells a side of the grid by which training renders skip samples (occupied.h); 0: none. Never of an image */
     int jitter;                     /* samples jittered in training */
     real background[3];
     int learnt;                     /* the background is, and as background_config says; never with consensus or an image */
@@ -76,6 +78,7 @@ typedef struct Particle {
     Field *field;
     real *m, *v;                    /* (field->n) Adam's moments */
     Backdrop backdrop;
+    Occupancy *occupancy;           /* updated by its own steps; NULL: none */
     long step;                      /* steps that were of this one */
 } Particle;
 
@@ -88,6 +91,7 @@ typedef struct Distill {
     Field *field;                   /* of the particle in hand: between steps the first, see distill_look */
     real *m, *v, *gradient;         /* (field->n) its moments; gradient of the step */
     Background *background;         /* its learnt one, or NULL */
+    Occupancy *occupancy;           /* likewise */
     long step;                      /* steps done */
     long calls;                     /* of the prior, in these steps: one a prediction; of the LoRA network one a prediction and one a loss */
     Consensus consensus;            /* what it has learned; part of the state */
@@ -130,8 +134,8 @@ long     distill_length(const Distill *d);
 int      distill_levels(const DistillConfig *c, long done, long length);
 /* One step. -1 with err set: memory, the denoiser's error, or a value that is not finite (its tensor, step and index). */
 int      distill_step(Distill *d, StepLog *log);
-/* theta, m, v of every particle, the step, the calls, of a fitted mu its averages, consensus, of dsd_star the ODE's state and of a LoRA all that it
- * is, to and from a file; a file of other sizes or another field is refused. Written whole. */
+/* theta, m, v and the occupancy grid of every particle, the step, the calls, of a fitted mu its averages, consensus, of dsd_star the ODE's state and
+ * of a LoRA all that it is, to and from a file; a file of other sizes or another field is refused. Written whole. */
 int      distill_save(const Distill *d, const char *path, Err *err);
 int      distill_load(Distill *d, const char *path, Err *err);
 

@@ -1,5 +1,6 @@
 /* distill_state.c -- a run's checkpoint: theta, adam.m, adam.v, of particles after the first theta.1 and so on; metadata step, calls, field; what an
- * estimator carries from step to step: lora.*, ode, stein; consensus; background.*
+ * estimator carries from step to step: lora.*, ode, stein; consensus; background.*; peaks of the occupancy grid, occupancy (Z,Y,X), of later
+ * particles occupancy.1 and so on, and its updates as metadata of the same name
  */
 #include "ref/distill.h"
 #include "ref/state.h"
@@ -15,7 +16,7 @@ static int has_ode(const Distill *d) { return d->ode != NULL && d->step > 0; }
 /* The arrays of particle i: theta, adam.m, adam.v, of later particles theta.1, adam.m.1, ...; where the field has parts, .PART behind. */
 enum { ARRAYS = 3, ARRAY_NAME = 64 };
 typedef struct Array { char name[ARRAY_NAME]; real *v; Shape s; } Array;
-typedef struct Arrays { int n; Array array[ARRAYS * FIELD_PARTS]; char step[32]; } Arrays;
+typedef struct Arrays { int n; Array array[ARRAYS * FIELD_PARTS]; char step[32], occupancy[32]; } Arrays;
 static void arrays_of(Arrays *a, const Particle *p, int i)
 {
     static const char *const names[ARRAYS] = { "theta", "adam.m", "adam.v" };
@@ -25,6 +26,7 @@ static void arrays_of(Arrays *a, const Particle *p, int i)
     char number[16] = "";
     if (i > 0) snprintf(number, sizeof number, ".%d", i);
     snprintf(a->step, sizeof a->step, "step.%d", i);
+    snprintf(a->occupancy, sizeof a->occupancy, "occupancy%s", number);
     a->n = 0;
     for (int k = 0; k < ARRAYS; k++)
         for (int j = 0; j < parts; j++) {
@@ -42,6 +44,8 @@ static void put_count(StWriter *w, const char *key, long count)
     stw_meta(w, key, text);
 }
 
+static Shape peaks_shape(const Occupancy *o) { return (Shape){ 3, { o->side, o->side, o->side } }; }
+
 int distill_save(const Distill *d, const char *path, Err *err)
 {
     Arrays a;
@@ -55,6 +59,10 @@ int distill_save(const Distill *d, const char *path, Err *err)
         for (int k = 0; k < a.n; k++) stw_add(w, a.array[k].name, ST_REAL, a.array[k].s.nd, a.array[k].s.d, a.array[k].v);
         backdrop_put(&d->particle[i].backdrop, w, i);
         if (d->config.particles > 1) put_count(w, a.step, d->particle[i].step);
+        const Occupancy *o = d->particle[i].occupancy;
+        if (o == NULL) continue;
+        stw_add(w, a.occupancy, ST_REAL, 3, peaks_shape(o).d, o->peak);
+        put_count(w, a.occupancy, (long)o->updates);
     }
     if (d->lora != NULL) lora_score_put(d->lora, w);
     if (has_ode(d)) stw_add(w, "ode", ST_REAL, 3, ode_shape(d).d, d->ode);
@@ -76,6 +84,15 @@ static int read_count(long *out, const StFile *f, const char *key, int64_t most,
     return 0;
 }
 
+static int occupancy_load(Occupancy *o, const StFile *f, const char *name, long steps, Err *err)
+{
+    long updates = 0;
+    if (o == NULL) return 0;
+    if (state_read(o->peak, f, name, peaks_shape(o), err) != 0 || read_count(&updates, f, name, steps, err) != 0) return -1;
+    o->updates = (uint32_t)updates;
+    return 0;
+}
+
 int distill_load(Distill *d, const char *path, Err *err)
 {
     Arrays a;
@@ -91,6 +108,7 @@ int distill_load(Distill *d, const char *path, Err *err)
         for (int k = 0; k < a.n && status == 0; k++) status = state_read(a.array[k].v, f, a.array[k].name, a.array[k].s, err);
         if (status == 0) status = backdrop_get(&p->backdrop, f, i, err);
         if (status == 0 && d->config.particles > 1) status = read_count(&p->step, f, a.step, d->step, err);
+        if (status == 0) status = occupancy_load(p->occupancy, f, a.occupancy, p->step, err);
     }
     if (status == 0 && d->lora != NULL) status = lora_score_load(d->lora, f, err);
     const int fitted = d->config.mu == MU_FIT;

@@ -58,6 +58,7 @@ static int config_read(DistillConfig *c, const Options *o, Err *err)
         .resolution = opt_int(o, "resolution"),
         .render = opt_int(o, "render-resolution"),
         .samples = opt_int(o, "samples"),
+        .occupancy = opt_int(o, "occupancy"),
         .jitter = opt_flag(o, "jitter"),
         .views = opt_int(o, "views"),
         .view_mode = (ViewMode)opt_choice(o, "view-mode"),

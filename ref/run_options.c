@@ -109,6 +109,9 @@ static const Option options[] = {
     { "The field", "layers", OPT_INT, OPT_RESULT, "3", "N", "mlp: hidden layers", 1, 8, NULL },
     { "The field", "hidden", OPT_INT, OPT_RESULT, "64", "N", "hashgrid and mlp: values of a hidden layer", 1, 256, NULL },
     { "The field", "samples", OPT_INT, OPT_RESULT, "64", "N", "samples a ray", 1, 1024, NULL },
+    { "The field", "occupancy", OPT_INT, OPT_RESULT, "0", "N",
+      "training skips samples in cells, N a side, where every 16 steps nothing is found: alpha below 0.001 at the longest spacing of samples, at most "
+      "a hundredth of the start's largest density; 0: skips none", 0, 256, NULL },
     { "The field", "jitter", OPT_FLAG, OPT_RESULT, "true", NULL, "samples jittered along the ray in training (--jitter=false: not)", 0, 0, NULL },
     { "The field", "background", OPT_CHOICE, OPT_RESULT, "fixed", NULL,
       "what is behind it: the scenes' grey; a colour, or a network of the ray's direction, that is learnt along", 0, 0, backgrounds },

@@ -1,4 +1,5 @@
 /* run_refuse.c -- options that were given though nothing will read them, each with the word that would make it count */
+#include "ref/occupied.h"
 #include "ref/run.h"
 
 #include <string.h>
@@ -12,7 +13,7 @@ static int refuse(const Options *o, const char *const *names, const char *becaus
 
 static int image_check(const Options *o, Err *err)
 {
-    static const char *const voxels[] = { "samples", "jitter", "blob", "blob-slope", "background", "background-lr", NULL }, *const cameras[] = { "view-mode", "render-resolution", "camera-jitter", "target-jitter", "up-jitter", NULL };
+    static const char *const voxels[] = { "samples", "occupancy", "jitter", "blob", "blob-slope", "background", "background-lr", NULL }, *const cameras[] = { "view-mode", "render-resolution", "camera-jitter", "target-jitter", "up-jitter", NULL };
     static const char *const light[] = { "albedo-share", "diffuse-prob", "textureless-prob", NULL };
     if (opt_choice(o, "field") != 0) return 0;
     if (refuse(o, voxels, "found with --field image, which is pixels alone; expected --field voxel", err) != 0) return -1;
@@ -37,6 +38,13 @@ static int field_check(const Options *o, Err *err)
     if (kind == FIELD_HASHGRID && opt_given(o, "hash-start") && opt_int(o, "hash-start") > opt_int(o, "hash-levels"))
         return err_set(err, "--hash-start: found %d, expected at most --hash-levels, %d", opt_int(o, "hash-start"), opt_int(o, "hash-levels"));
     return 0;
+}
+
+static int occupancy_check(const Options *o, Err *err)
+{
+    if (opt_int(o, "occupancy") == 0 || opt_int(o, "budget") > 0 || opt_int(o, "steps") > OCCUPIED_PERIOD) return 0;
+    return err_set(err, "--occupancy: found %d with --steps %d, expected more than %d steps, or 0: the grid is first looked at after so many",
+                   opt_int(o, "occupancy"), opt_int(o, "steps"), OCCUPIED_PERIOD);
 }
 
 static int shading_check(const Options *o, Err *err)
@@ -67,7 +75,7 @@ int run_refuse(const Options *o, Err *err)
 {
     static const char *const guidance[] = { "guidance", "cfg-convention", NULL };
     const Estimator *e = run_estimator(o);
-    if (image_check(o, err) != 0 || field_check(o, err) != 0 || shading_check(o, err) != 0 || background_check(o, err) != 0) return -1;
+    if (image_check(o, err) != 0 || field_check(o, err) != 0 || occupancy_check(o, err) != 0 || shading_check(o, err) != 0 || background_check(o, err) != 0) return -1;
     if (e->grad == sdi_grad && sdi_check(o, err) != 0) return -1;
     if (e->grad == csd_grad) return refuse(o, guidance, "found with --estimator csd, which has factors in its place; expected --w1 and --w2", err);
     return 0;

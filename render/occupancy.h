@@ -5,7 +5,7 @@
  *   peak = max(0.95 peak, density(centre), density(point))                           decay as Instant-NGP's, the two points ours
  * Before the first update nothing is skipped; the first takes what it sees. Cells that hold NaN are never skipped.
  * TRAP: two points are a sample, no bound: a feature thinner than a cell can be missed until a draw meets it. And a skipped region gets
- * no gradient, so that nothing grows there: the threshold must lie below the density that an empty field starts with.
+ * no gradient, so that nothing grows there but from the side: the threshold must lie below the density of what is still to grow.
  */
 #ifndef SDREF_RENDER_OCCUPANCY_H
 #define SDREF_RENDER_OCCUPANCY_H

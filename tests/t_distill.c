@@ -1,6 +1,7 @@
 /* t_distill.c -- the loop: what it converges to, resuming to the same bytes, and how it stops */
 #include "ref/distill.h"
 #include "ref/metrics.h"
+#include "ref/occupied.h"
 #include "tensor/mem.h"
 #include "tensor/par.h"
 #include "tensor/sum.h"
@@ -310,6 +311,102 @@ static void resumed_bytes_are_the_same(void)
     unlink(path);
 }
 
+/* A hundredth of the densest start, but no more than has alpha 1e-3 over 2 sqrt(3) / N. */
+static void thresholds_of_grids(void)
+{
+    static const struct { real peak; int samples; double threshold; } known[] = {
+        { R(0.0), 64, 0.0069314718 }, { R(0.0), 10, 0.0028867513 }, { R(5.0), 64, 0.0184752086 }, { R(-10.0), 64, 4.5398899e-7 } };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        const double t = (double)occupied_threshold(&(FieldConfig){ .peak = known[i].peak }, known[i].samples);
+        CHECK_LE(fabs(t - known[i].threshold), 1e-6 * known[i].threshold, "peak %g, %d samples: %g", (double)known[i].peak, known[i].samples, t);
+    }
+}
+
+static DistillConfig grid_config(FieldKind field)
+{
+    DistillConfig c = config();
+    c.field = field;
+    c.occupancy = 7;
+    c.blob_peak = 3;
+    c.blob_slope = 9;
+    c.steps = 40;
+    c.shape = (FieldConfig){ .levels = 4, .features = 2, .table = 64, .base = 2, .growth = 1.5, .hidden = 8, .frequencies = 2, .layers = 2, .degree = 1 };
+    if (field == FIELD_HASHGRID || field == FIELD_MLP) c.lr = c.lr_end = R(0.01);
+    return c;
+}
+
+/* With a threshold of 0 a grid skips nothing and changes no bit, with its own one it does. */
+static void a_grid_that_skips_nothing_is_none(void)
+{
+    for (int kind = FIELD_VOXEL; kind < FIELD_KINDS; kind++) {
+        Setup s[3];                                         /* without, of threshold 0, as it is */
+        for (int i = 0; i < 3; i++) {
+            StepLog log;
+            DistillConfig c = grid_config((FieldKind)kind);
+            if (i == 0) c.occupancy = 0;
+            setup(&s[i], &c);
+            if (i == 1) s[i].d->occupancy->threshold = 0;
+            while (s[i].d->step < 18) CHECK_OK(distill_step(s[i].d, &log), &s[i].err);
+        }
+        const Occupancy *o = s[2].d->occupancy;
+        const size_t bytes = s[0].d->field->n * sizeof(real);
+        CHECK(s[0].d->occupancy == NULL && s[1].d->occupancy->updates == 1 && o->updates == 1, "one update before step 16");
+        CHECK(occupancy_share(o) > 0.05 && occupancy_share(o) < 0.95, "%s: %g of the cells", field_kind_names[kind], occupancy_share(o));
+        CHECK(memcmp(s[0].d->field->theta, s[1].d->field->theta, bytes) == 0, "%s: a grid that skips nothing", field_kind_names[kind]);
+        CHECK(memcmp(s[0].d->field->theta, s[2].d->field->theta, bytes) != 0, "%s: a grid that skips", field_kind_names[kind]);
+        for (int i = 0; i < 3; i++) teardown(&s[i]);
+    }
+}
+
+/* Stopped between two updates and resumed on other threads: the same bytes. A state without the grid is refused. */
+static void a_grid_is_remembered(void)
+{
+    char path[] = "/tmp/sdref-distill-XXXXXX";
+    const int fd = mkstemp(path), threads = par_threads();
+    close(fd);
+    for (int kind = FIELD_VOXEL; kind < FIELD_KINDS; kind++) {
+        StepLog log;
+        DistillConfig c = grid_config((FieldKind)kind);
+        Setup whole, half, rest;
+        setup(&whole, &c);
+        setup(&half, &c);
+        setup(&rest, &c);
+        while (whole.d->step < 36) CHECK_OK(distill_step(whole.d, &log), &whole.err);
+        par_threads_set(3);
+        while (half.d->step < 21) CHECK_OK(distill_step(half.d, &log), &half.err);
+        CHECK_OK(distill_save(half.d, path, &half.err), &half.err);
+        CHECK_OK(distill_load(rest.d, path, &rest.err), &rest.err);
+        while (rest.d->step < 36) CHECK_OK(distill_step(rest.d, &log), &rest.err);
+        par_threads_set(threads);
+        const Occupancy *a = whole.d->occupancy, *b = rest.d->occupancy;
+        CHECK(a->updates == 2 && b->updates == 2 && memcmp(a->peak, b->peak, a->n * sizeof(real)) == 0, "%s: the grid", field_kind_names[kind]);
+        CHECK(memcmp(whole.d->field->theta, rest.d->field->theta, whole.d->field->n * sizeof(real)) == 0, "%s: theta", field_kind_names[kind]);
+        teardown(&rest);
+        c.occupancy = 0;
+        setup(&rest, &c);
+        CHECK_OK(distill_save(rest.d, path, &rest.err), &rest.err);
+        CHECK(distill_load(half.d, path, &half.err) != 0 && strstr(half.err.msg, "no tensor 'occupancy'") != NULL, "%s", half.err.msg);
+        teardown(&whole);
+        teardown(&half);
+        teardown(&rest);
+    }
+    unlink(path);
+}
+
+/* Where a grid skips, a NaN is not rendered; that parameters are finite is asked in the same step. */
+static void a_grid_hides_no_nan(void)
+{
+    Setup s;
+    StepLog log;
+    DistillConfig c = grid_config(FIELD_VOXEL);
+    setup(&s, &c);
+    while (s.d->step < 20) CHECK_OK(distill_step(s.d, &log), &s.err);
+    CHECK(!occupancy_has(s.d->occupancy, (const real[3]){ -1, -1, -1 }), "the corner is live");
+    s.d->field->theta[0] = (real)NAN;
+    CHECK(distill_step(s.d, &log) != 0 && strstr(s.err.msg, "found NaN at index 0 in step 20") != NULL, "%s", s.err.msg);
+    teardown(&s);
+}
+
 /* An image is of one view, the same in every step, within the range that cameras may have; its picture becomes the prior's. */
 static void an_image_has_one_view(void)
 {
@@ -408,6 +505,10 @@ int main(void)
     TEST(levels_join_in_the_first_half);
     TEST(the_loop_reaches_the_one_image);
     TEST(resumed_bytes_are_the_same);
+    TEST(thresholds_of_grids);
+    TEST(a_grid_that_skips_nothing_is_none);
+    TEST(a_grid_is_remembered);
+    TEST(a_grid_hides_no_nan);
     TEST(an_image_has_one_view);
     TEST(a_nan_stops_the_run);
     TEST(memory_failures_are_reported);

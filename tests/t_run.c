@@ -170,6 +170,9 @@ static void refusals(void)
         { "a cat", "--prior PRIOR --field hashgrid --hash-levels 4 --hash-start 5", { "--hash-start: found 5", "at most --hash-levels, 4" } },
         { "a cat", "--prior PRIOR --field hashgrid --hash-table 100", { "table of 100", "power of two" } },
         { "a cat", "--prior PRIOR --field hashgrid --tv 1", { "--tv: found 1 with --field hashgrid", "--field voxel" } },
+        { "a cat", "--prior PRIOR --field image --occupancy 16", { "--occupancy: found with --field image", "expected --field voxel" } },
+        { "a cat", "--prior PRIOR --occupancy 16 --steps 16", { "--occupancy: found 16 with --steps 16", "more than 16 steps" } },
+        { "a cat", "--prior PRIOR --occupancy 257", { "--occupancy", "'257'", "0 to 256" } },
         { "a cat", "--prior PRIOR --background-lr 0.1", { "--background-lr: found with --background fixed", "colour or mlp" } },
         { "a cat", "--prior PRIOR --background mlp --consensus --views 2", { "--consensus: found with a --background that is learnt" } },
         { "a cat", "--prior PRIOR --background mlp --field image", { "--background: found with --field image" } },
@@ -256,8 +259,8 @@ static int is_there(const char *folder, const char *name)
     return file_exists(path);
 }
 
-/* As if stopped after a step of three: the state of that step, made by one thread, and the log of more. */
-static void stop_after_one(const char *half, const char *whole, const char *prompt, const char *options, const char *prior)
+/* As if stopped after some of the steps: the state of the last of them, made by one thread, and the log of more. */
+static void stop_after(int steps, const char *half, const char *whole, const char *prompt, const char *options, const char *prior)
 {
     Line line;
     Run run;
@@ -273,7 +276,7 @@ static void stop_after_one(const char *half, const char *whole, const char *prom
     CHECK_OK(run_open(&run, o, prompt, half, &err), &err);
     CHECK_OK(run_settings_write(&run, o, &err), &err);
     par_threads_set(1);
-    CHECK_OK(distill_step(run.distill, &log), &err);
+    for (int i = 0; i < steps; i++) CHECK_OK(distill_step(run.distill, &log), &err);
     folder_path(path, half, "state.safetensors");
     CHECK_OK(distill_save(run.distill, path, &err), &err);
     folder_path(from, whole, "log.csv");
@@ -327,15 +330,16 @@ static void check_particles(const char *folder, const char *const *names, int pa
 static void one_kind(const Kind *k, const char *prior)
 {
     char base[] = "/tmp/sdref-run-XXXXXX", whole[64], half[64], out[OUTPUT], line[512];
+    const int grid = strstr(k->options, "--occupancy") != NULL, steps = grid ? 20 : 3;      /* a grid is looked at after 16 */
     CHECK(mkdtemp(base) != NULL, "no temporary folder");
     snprintf(whole, sizeof whole, "%s/whole", base);
     snprintf(half, sizeof half, "%s/half", base);
-    snprintf(line, sizeof line, "%s --steps 3 --quiet --threads 2 --out OUT", k->options);
+    snprintf(line, sizeof line, "%s --steps %d --quiet --threads 2 --out OUT", k->options, steps);
     CHECK(command(out, cmd_distill, k->prompt, line, prior, whole) == EXIT_FINE, "%s", out);
     check_says(out, k->says, k->options);
     check_log(whole, k->truth, strstr(k->options, "--estimator vsd") != NULL && strstr(k->options, "PRIOR") != NULL);
-    snprintf(line, sizeof line, "%s --steps 3", k->options);
-    stop_after_one(half, whole, k->prompt, line, prior);
+    snprintf(line, sizeof line, "%s --steps %d", k->options, steps);
+    stop_after(grid ? 18 : 1, half, whole, k->prompt, line, prior);
     CHECK(command(out, cmd_distill, NULL, "--resume --quiet --threads 3 --out OUT", prior, half) == EXIT_FINE, "%s", out);
     same_runs(whole, half);
     const int image = strstr(k->options, "image") != NULL;
@@ -365,7 +369,8 @@ static void runs_give_the_same_bytes(void)
         { "a cat", "--prior PRIOR --field hashgrid --hash-levels 5 --hash-start 2 --hash-table 64 --hidden 8 --samples 6 --views 2 --blob 4 --normal-smooth 1 --estimator ssd --phi normals --depth-net tests/golden/phi", 0, { "a cat, 3 steps" } },
         { "a cat", "--prior PRIOR --field mlp --frequencies 3 --layers 2 --hidden 8 --samples 6 --views 2 --blob 4 --estimator vsd --particles 2", 0, { "a cat, 3 steps" } },
         { "a cat", "--prior PRIOR --field sh --sh-degree 2 " VOXELS, 0, { "a cat, 3 steps" } },
-        { "a cat", "--prior PRIOR --field image", 0, { "none: the prompt is of no scene", "!turntable", "!posterior" } },
+        { "a cat", "--prior PRIOR --occupancy 5 " VOXELS, 0, { "a cat, 20 steps", "occupancy grid", "% of its cells are live", "!100 % of its cells" } },
+        { "a cat", "--prior PRIOR --field image", 0, { "none: the prompt is of no scene", "!turntable", "!posterior", "!occupancy" } },
         { "a cat", "--prior PRIOR --estimator dsd --reference " PNG "good_rgba_16x16 --reference-view 30,15 " VOXELS, 0, { "PSNR to the reference" } },
         { "a red mug", "--cameras 4 --resolution 8 --field image --reference " PNG "good_rgba_16x16", 0, { "PSNR to the reference" } },
         { "a cat", "--prior PRIOR --estimator ssd --phi depth --depth-net tests/golden/phi --mu leave-one-out " VOXELS, 0, { "a cat, 3 steps" } },

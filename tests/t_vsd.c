@@ -338,8 +338,9 @@ static DistillConfig config(FieldKind field, int views, int particles)
     };
 }
 
-/* The exact score is that of every particle's render before its own background: the step of one feels what is behind the other. */
-static void particles_have_backgrounds_of_their_own(void)
+/* The exact score is that of every particle's render before its own background, skipping by its own grid: the step of one feels what is behind the
+ * other, and whether the other is skipped. */
+static void particles_have_backgrounds_and_grids_of_their_own(void)
 {
     enum { THETA = 5 * 5 * 5 * 4 };
     Setup s;
@@ -347,21 +348,25 @@ static void particles_have_backgrounds_of_their_own(void)
     Prior *prior = prior_new(s.p, prompt, NULL, SIDE, SIDE, &s.err);
     const Denoiser D = prior_denoiser(prior);
     DistillConfig c = config(FIELD_VOXEL, 2, 2);
-    real gradient[2][THETA];
+    real gradient[3][THETA];
+    c.occupancy = 3;
+    c.blob_peak = R(-5.0);                                   /* renders so alike that both have a share in the score */
     c.learnt = 1;
     c.background_config = (BackgroundConfig){ .kind = BACKGROUND_COLOUR };
     c.background_lr = R(0.01);
     const int other = 1 - (int)rng_below((RngAt){ SEED, 0, 0, RNG_PARTICLE }, 0, 2);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         StepLog log;
         Distill *d = distill_new(&c, s.p->S, &D, &s.err);
-        d->particle[other].backdrop.background->theta[1] = i == 0 ? R(0.0) : R(0.2);
+        d->particle[other].backdrop.background->theta[1] = i == 1 ? R(1.2) : R(1.0);
+        d->particle[other].occupancy->updates = i == 2;                  /* of peaks that are 0 */
         CHECK_OK(distill_step(d, &log), &s.err);
         CHECK(d->field->n == THETA && d->particle[other].step == 0, "the other one's step");
         memcpy(gradient[i], d->gradient, sizeof gradient[i]);
         distill_free(d);
     }
     CHECK(memcmp(gradient[0], gradient[1], sizeof gradient[0]) != 0, "the other background is not seen");
+    CHECK(memcmp(gradient[0], gradient[2], sizeof gradient[0]) != 0, "the other grid is not asked");
     prior_free(prior);
     teardown(&s);
 }
@@ -629,7 +634,7 @@ int main(void)
     TEST(the_loss_is_the_mean_square);
     TEST(an_update_is_adamw);
     TEST(training_lowers_the_loss_and_touches_nothing_else);
-    TEST(particles_have_backgrounds_of_their_own);
+    TEST(particles_have_backgrounds_and_grids_of_their_own);
     TEST(the_loop_teaches_every_render);
     TEST(resumed_bytes_are_the_same);
     TEST(alike_particles_are_sds);
