@@ -6,6 +6,7 @@
  */
 #include "ref/bench_options.h"
 #include "ref/cli.h"
+#include "ref/csv.h"
 #include "ref/judge.h"
 #include "ref/progress.h"
 #include "render/picture.h"
@@ -14,6 +15,7 @@
 #include "weights/file.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { PROMPTS = 6, SIDES = 2, CELLS = BENCH_ESTIMATORS * PROMPTS * SIDES, LABEL = 48 };
 
@@ -134,11 +136,14 @@ static int one_run(Result *r, Bench *b, const Estimator *e, const char *prompt, 
 
 static int report(Bench *b, const Estimator *e, const char *prompt, const Result *r, Err *err)
 {
-    char right[16] = "", score[48] = "", row[256];
+    char right[16] = "", score[48] = "", row[128];
     if (r->right >= 0) snprintf(right, sizeof right, "%d", r->right);
     if (r->truth) snprintf(score, sizeof score, "%.2f,%.2f", r->score.whole, r->score.object);
     printf("%-9s %-28.28s %6ld %7ld  %4s of %d  %s\n", e->name, prompt, r->steps, r->calls, r->right < 0 ? "-" : right, r->views, r->truth ? score : "-");
-    const int n = snprintf(row, sizeof row, "%s,\"%.100s\",%ld,%ld,%s,%d,%s\n", e->name, prompt, r->steps, r->calls, right, r->views, r->truth ? score : ",");
+    const int n = snprintf(row, sizeof row, ",%ld,%ld,%s,%d,%s\n", r->steps, r->calls, right, r->views, r->truth ? score : ",");
+    bytes_put(&b->csv, e->name, strlen(e->name), err);
+    bytes_byte(&b->csv, ',', err);
+    csv_text(&b->csv, prompt, err);
     return bytes_put(&b->csv, row, (size_t)n, err);
 }
 

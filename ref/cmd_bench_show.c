@@ -1,5 +1,6 @@
 /* cmd_bench_show.c -- the measurements of a prior as a table, as CSV, as curves, as a sheet of its samples */
 #include "ref/bench_prior.h"
+#include "ref/csv.h"
 #include "ref/plot.h"
 #include "render/bytes.h"
 #include "render/picture.h"
@@ -89,9 +90,8 @@ static void put_row(Bytes *out, const char *figure, const double *guidance, doub
     if (guidance != NULL) text_from_double(text[0], *guidance);
     text_from_double(text[1], value);
     if (stream != NULL) text_from_double(text[2], *stream);
-    bytes_put(out, "\"", 1, err);
-    for (const char *c = figure; *c != '\0'; c++) bytes_put(out, *c == '"' ? "\"\"" : c, *c == '"' ? 2 : 1, err);
-    const int n = snprintf(line, sizeof line, "\",%s,%s,%s,%d\n", text[0], text[1], text[2], samples);
+    const int n = snprintf(line, sizeof line, ",%s,%s,%s,%d\n", text[0], text[1], text[2], samples);
+    csv_text(out, figure, err);
     bytes_put(out, line, (size_t)n, err);
 }
 
