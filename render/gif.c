@@ -143,10 +143,14 @@ static int nearest(const Palette *p, const unsigned char rgb[3])
     return best;
 }
 
-static void index_frame(unsigned char *index, const Picture *f, const Palette *p)   /* index: (h, w) */
+/* index: (h, w). Most pixels are like the one before them, whose entry is theirs. */
+static void index_frame(unsigned char *index, const Picture *f, const Palette *p)
 {
     const size_t size = (size_t)f->h * (size_t)f->w;
-    for (size_t i = 0; i < size; i++) index[i] = (unsigned char)nearest(p, f->rgb + 3 * i);
+    for (size_t i = 0; i < size; i++) {
+        const unsigned char *rgb = f->rgb + 3 * i;
+        index[i] = i > 0 && memcmp(rgb, rgb - 3, 3) == 0 ? index[i - 1] : (unsigned char)nearest(p, rgb);
+    }
 }
 
 /* ---- LZW ---- */
