@@ -8,6 +8,7 @@
 
 #include "tensor/err.h"
 #include "tensor/real.h"
+#include "tensor/sha256.h"
 
 typedef struct Probe { const char *name, *promise; int ok; } Probe;
 enum { PROBES = 7 };
@@ -25,7 +26,12 @@ int selftest_count(void);
 /* digest (selftest_count()). -1 with err set: out of memory. */
 int selftest_digests(Digest *digest, Err *err);
 
-/* selftest_unet.c: a small UNet's output and gradients, array by array. */
-int selftest_unet(void (*put)(void *to, const real *x, size_t n), void *to, Err *err);
+/* Items: what they compute is added to s. */
+typedef int SelftestItem(Sha256 *s, Err *err);
+SelftestItem selftest_unet;                               /* selftest_unet.c: a small UNet's output and gradients, array by array */
+/* selftest_field.c: a view of a small random field, and the pull of random cotangents; a mesh; resampling by area */
+SelftestItem selftest_voxel, selftest_hashgrid, selftest_mlp, selftest_sh, selftest_lambertian, selftest_mesh, selftest_resample;
+
+void selftest_put(Sha256 *s, const real *x, size_t n);    /* bytes of x, of NaN always the same ones */
 
 #endif

@@ -26,7 +26,7 @@ trap 'exit 2' HUP INT TERM
 # ---- the work ----
 
 # Raised when `work` or the list of selftest's digests changes: then there are other files, with no bit of a result changed.
-WORK=1
+WORK=2
 
 # Small, and through all the code: guidance other than 1, jitter, both fields, both generators, traces and their verification,
 # networks of every kind forward and backward, from weights in binary16, sampling.
