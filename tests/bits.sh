@@ -25,11 +25,20 @@ trap 'exit 2' HUP INT TERM
 
 # ---- the work ----
 
-# Raised when `work` or the list of selftest's digests changes: then there are other files, with no bit of a result changed.
-WORK=2
+# A pipeline that works on 8x8 pixels and takes text, as the shipped prior does: folder_pixels of tests/pipeline_folder.h.
+pixels() {   # folder
+    cp -R "$configs/pipelines/sd1" "$1" && rm -r "$1/unet" "$1/text_encoder" "$1/tokenizer" && cp -R "$configs/pipelines/if/unet" "$1" &&
+        cp -R "$configs/pipelines/sdxl/text_encoder_2" "$1/text_encoder" && cp -R "$configs/pipelines/sdxl/tokenizer_2" "$1/tokenizer" &&
+        sed '/"vae"/,/]/s/^    "[^"]*"/    null/' "$configs/pipelines/sd1/model_index.json" >"$1/model_index.json"
+}
 
-# Small, and through all the code: guidance other than 1, jitter, both fields, both generators, traces and their verification,
-# networks of every kind forward and backward, from weights in binary16, sampling.
+# Raised when `work` or the list of selftest's digests changes: then there are other files, with no bit of a result changed.
+WORK=3
+
+# Small, and through all the code: guidance other than 1, jitter, every field, light, both generators, traces and their verification,
+# networks of every kind forward and backward, from weights in binary16, a LoRA, sampling, meshes. A turntable of 128 px is most of a
+# small run: the object is far away, with few samples a ray. A background that a network learns, which it would ask for every pixel,
+# is selftest's.
 work() {   # threads, folder, command...
     threads=$1; mkdir -p "$2" && cd "$2" || return 1; shift 2
     "$@" distill "a red mug" --resolution 11 --grid 12 --samples 4 --jitter --cameras 8 --views 2 --guidance 2 --steps 6 \
@@ -42,8 +51,6 @@ work() {   # threads, folder, command...
     for estimator in csd nfsd sdi ism vsd asd dsd dsd_star cds fsd ssd; do
         "$@" trace --estimator $estimator --resolution 8 --cameras 8 --threads "$threads" --out $estimator.safetensors || return 1
     done
-    "$@" distill "a green frog" --estimator sdi --guidance 2 --resolution 9 --grid 8 --samples 4 --cameras 8 --views 2 --steps 3 --eval-every 3 --quiet \
-         --threads "$threads" --out sdi >sdi.txt || return 1
     "$@" trace --kind render --jitter --threads "$threads" --out render.safetensors || return 1
     for trace in philox torch render; do
         "$@" verify "$trace.safetensors" >"$trace.txt" || return 1
@@ -54,7 +61,20 @@ work() {   # threads, folder, command...
         "$@" trace --network "$name" --size 8 --tokens 9 --grad all --threads "$threads" --out "$name.safetensors" || return 1
     done
     "$@" verify sd15.safetensors >sd15-verify.txt || return 1
-    cp -R "$configs/pipelines/sd2" .. || return 1               # a relative name: the picture says what it was sampled from
+    far="--resolution 12 --distance-min 7 --distance-max 8 --samples 2 --cameras 8 --views 2 --steps 3 --eval-every 3 --blob 4"
+    "$@" distill "a green frog" --field hashgrid --hash-levels 4 --hash-start 2 --hash-table 128 --hidden 8 --estimator sdi --guidance 2 \
+         --render-resolution 17 --albedo-share 0 --diffuse-prob 1 --orientation 1 --background colour $far --quiet --threads "$threads" \
+         --out hashgrid >hashgrid.txt || return 1
+    "$@" distill "a purple teapot" --field mlp --frequencies 2 --layers 2 --hidden 8 --estimator vsd --particles 2 --normal-smooth 1 $far --quiet \
+         --threads "$threads" --out mlp >mlp.txt || return 1
+    "$@" distill "a yellow duck" --field sh --grid 7 --estimator ssd --albedo-share 0 --z-variance 1 --convexity 1 $far --quiet \
+         --threads "$threads" --out sh >sh.txt || return 1
+    for format in glb ply obj; do
+        "$@" export sh --format $format --resolution 12 --threshold 1 --threads "$threads" --out sh.$format >$format.txt || return 1
+    done
+    pixels ../pixels || return 1                                # relative names: pictures say what they were made from
+    "$@" distill "a cat" --prior ../pixels --field image --estimator vsd --particles 2 --steps 4 --seed 3 --quiet --threads "$threads" --out lora >lora.txt || return 1
+    cp -R "$configs/pipelines/sd2" .. || return 1
     "$@" sample "a cat" --prior ../sd2 --count 2 --steps 3 --seed 3 --eta 0.5 --quiet --threads "$threads" --out sample.png >sample.txt || return 1
     "$@" selftest >"../selftest.all"
     echo $? >"../selftest.status"
