@@ -37,7 +37,8 @@ int backdrop_step(Backdrop *b, double lr, long count, long step, Err *err)
     const AdamConfig adam = { .lr = lr, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-15 };
     if (state_finite(b->background->gradient, n, "the background's gradient", step, err) != 0) return -1;
     adam_step(b->background->theta, b->m, b->v, b->background->gradient, n, adam, count);
-    return state_finite(b->background->theta, n, "the background's parameters", step, err);
+    if (state_finite(b->background->theta, n, "the background's parameters", step, err) != 0) return -1;
+    return state_finite(b->v, n, "Adam's second moment of the background", step, err);
 }
 
 /* ---- the checkpoint ---- */

@@ -359,6 +359,7 @@ static int step_of(Distill *d, Particle *p, StepLog *log)
     const AdamConfig adam = { .lr = lr, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-15 };    /* as the frameworks have it */
     adam_step(p->field->theta, p->m, p->v, d->gradient, n, adam, p->step + 1);
     if (state_finite(p->field->theta, n, "the field's parameters", d->step, d->err) != 0) return -1;
+    if (state_finite(p->v, n, "Adam's second moment of the field", d->step, d->err) != 0) return -1;
     if (backdrop_step(&p->backdrop, (double)c->background_lr * lr / (double)c->lr, p->step + 1, d->step, d->err) != 0) return -1;
     if (d->lora != NULL && lora_score_update(d->lora, d->step, d->err) != 0) return -1;
     p->step++;

@@ -4,7 +4,6 @@
 #include "ref/state.h"
 #include "tensor/adam.h"
 #include "tensor/rng.h"
-#include "tensor/sum.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,6 +11,7 @@
 
 enum { RANK = 4 };                /* of diffusers' LoRA attention processors, which threestudio and ProlificDreamer take as they are */
 #define CAMERA_DROP 0.1
+enum { NAME_ROOM = NET_PATH + 64 };
 
 struct LoraScore {
     LoraScoreConfig config;
@@ -98,6 +98,7 @@ int lora_score_learn(LoraScore *s, real *loss, const real *x0, const View *view,
 int lora_score_update(LoraScore *s, long step, Err *err)
 {
     const AdamConfig adam = { .lr = s->config.lr, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-15, .weight_decay = 0.01, .decoupled = 1 };
+    char name[NAME_ROOM];
     size_t at = 0;
     for (int i = 0; i < params_count(s->lora.params); i++) {
         const Weight *w = params_at(s->lora.params, i);
@@ -105,17 +106,18 @@ int lora_score_update(LoraScore *s, long step, Err *err)
         if (theta == NULL) return -1;
         adam_step(theta, s->m + at, s->v + at, w->g, w->n, adam, step + 1);
         memset(w->g, 0, w->n * sizeof *w->g);
+        snprintf(name, sizeof name, "%s of the LoRA", w->name);
+        if (state_finite(theta, w->n, name, step, err) != 0) return -1;
+        snprintf(name, sizeof name, "Adam's second moment of %s of the LoRA", w->name);
+        if (state_finite(s->v + at, w->n, name, step, err) != 0) return -1;
         at += w->n;
-        const long bad = first_not_finite(theta, w->n);
-        if (bad >= 0)
-            return err_set(err, "%s of the LoRA: found %g at %ld after step %ld, expected finite values", w->name, (double)theta[bad], bad, step);
     }
     return 0;
 }
 
 /* ---- checkpoints ---- */
 
-enum { PARTS = 3, NAME_ROOM = NET_PATH + 64 };
+enum { PARTS = 3 };
 
 static void part_name(char out[NAME_ROOM], int part, const Weight *w)
 {

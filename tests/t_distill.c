@@ -13,8 +13,8 @@
 enum { SIDE = 12, PIXELS = SIDE * SIDE };
 
 /* A prior that knows one flat image: eps = (x_t - alpha c)/sigma, so SDS pulls every view towards the colour c. `poison`: at this call
- * the prediction holds a NaN. `seen`: the view it was last asked for. */
-typedef struct Flat { const Schedule *S; real colour[3]; int calls, poison; View seen; } Flat;
+ * the prediction holds a NaN. `size`: of the predictions, 0: as they are. `seen`: the view it was last asked for. */
+typedef struct Flat { const Schedule *S; real colour[3], size; int calls, poison; View seen; } Flat;
 static int flat_predict(void *self, real *eps, const real *xt, int t, const Cond *cond, Err *err)
 {
     Flat *f = self;
@@ -23,6 +23,7 @@ static int flat_predict(void *self, real *eps, const real *xt, int t, const Cond
     f->seen = cond->view;
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < PIXELS; i++) eps[c * PIXELS + i] = (xt[c * PIXELS + i] - at * f->colour[c]) / st;
+    for (int i = 0; i < 3 * PIXELS && f->size > 0; i++) eps[i] *= f->size;
     if (++f->calls == f->poison) eps[77] = R(0.0) / (R(0.0) * st);
     return 0;
 }
@@ -458,6 +459,48 @@ static void a_nan_stops_the_run(void)
     }
 }
 
+/* Each array that a step makes, in the order in which it is looked at: the first that is not finite is named. */
+static void what_blows_up_is_named(void)
+{
+    enum { PARAMETERS, GRADIENT, RATE, MOMENT, LARGE, BEHIND, BEHIND_MOMENT, BEHIND_LARGE, CAUSES };
+    static const char *const says[CAUSES] = {
+        [PARAMETERS] = "the rendered image: found NaN", [GRADIENT] = "the field's gradient: found ", [RATE] = "the field's parameters: found ",
+        [MOMENT] = "the field's parameters: found NaN at index 5 ", [LARGE] = "Adam's second moment of the field: found infinity",
+        [BEHIND] = "the rendered image: found NaN", [BEHIND_MOMENT] = "the background's parameters: found NaN at index 1 ",
+        [BEHIND_LARGE] = "Adam's second moment of the background: found infinity at index 1 ",
+    };
+    static const FieldKind kinds[] = { FIELD_VOXEL, FIELD_HASHGRID, FIELD_MLP, FIELD_SH };
+    for (int cause = 0; cause < CAUSES; cause++)
+        for (size_t k = 0; k < (cause == PARAMETERS ? 4 : 1); k++) {
+            Setup s;
+            StepLog log;
+            DistillConfig c = config();
+            c.field = kinds[k];
+            c.shape = (FieldConfig){ .levels = 3, .features = 2, .table = 64, .base = 2, .growth = 1.5, .hidden = 7, .layers = 2, .frequencies = 2, .degree = 1 };
+            c.learnt = 1;
+            c.background_lr = R(0.01);
+            if (cause == RATE) c.lr = c.lr_end = sizeof(real) == 4 ? R(3e38) : (real)1e308;
+            if (cause == GRADIENT) c.regularising.weight[REG_SPARSITY] = (Ramp){ { (double)INFINITY }, 1 };
+            setup(&s, &c);
+            if (cause != RATE && cause != GRADIENT) CHECK_OK(distill_step(s.d, &log), &s.err);
+            const long step = s.d->step;
+            Backdrop *b = &s.d->particle[0].backdrop;
+            for (size_t i = 0; i < s.d->field->n && cause == PARAMETERS; i++) s.d->field->theta[i] = (real)NAN;
+            if (cause == MOMENT) s.d->m[5] = (real)NAN;
+            if (cause == LARGE) s.flat.size = sizeof(real) == 4 ? R(1e30) : (real)1e200;          /* whose square is not finite */
+            if (cause == BEHIND) b->background->theta[0] = (real)NAN;
+            if (cause == BEHIND_MOMENT) b->m[1] = (real)NAN;
+            if (cause == BEHIND_LARGE) b->v[1] = (real)INFINITY;
+            int status = 0;
+            while (status == 0 && s.d->step < 4) status = distill_step(s.d, &log);
+            char end[96];
+            snprintf(end, sizeof end, " in step %ld, expected finite values; the last checkpoint is as it was", step);
+            CHECK(status != 0 && strncmp(s.err.msg, says[cause], strlen(says[cause])) == 0 && strstr(s.err.msg, end) != NULL,
+                  "cause %d, %s: status %d, '%s'", cause, field_kind_names[c.field], status, s.err.msg);
+            teardown(&s);
+        }
+}
+
 static void memory_failures_are_reported(void)
 {
     const ScheduleConfig sd = schedule_config_sd();
@@ -511,6 +554,7 @@ int main(void)
     TEST(a_grid_hides_no_nan);
     TEST(an_image_has_one_view);
     TEST(a_nan_stops_the_run);
+    TEST(what_blows_up_is_named);
     TEST(memory_failures_are_reported);
     TEST(psnr_known_answers);
     return test_end();
