@@ -135,7 +135,8 @@ int      distill_levels(const DistillConfig *c, long done, long length);
 /* One step. -1 with err set: memory, the denoiser's error, or a value that is not finite (its tensor, step and index). */
 int      distill_step(Distill *d, StepLog *log);
 /* theta, m, v and the occupancy grid of every particle, the step, the calls, of a fitted mu its averages, consensus, of dsd_star the ODE's state and
- * of a LoRA all that it is, to and from a file; a file of other sizes or another field is refused. Written whole. */
+ * of a LoRA all that it is, to and from a file; a file of other sizes or another field is refused, and one with a value that is not finite. Written
+ * whole. */
 int      distill_save(const Distill *d, const char *path, Err *err);
 int      distill_load(Distill *d, const char *path, Err *err);
 

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+static const char *not_finite_name(real x) { return isnan(x) ? "NaN" : "infinity"; }      /* as printf has it, a NaN may come with a sign */
+
 int state_read(real *out, const StFile *f, const char *name, Shape s, Err *err)
 {
     const StTensor *t = st_find(f, name);
@@ -16,7 +18,9 @@ int state_read(real *out, const StFile *f, const char *name, Shape s, Err *err)
     if (t->dtype != ST_REAL)
         return err_set(err, "%s: tensor '%s' is %s, expected %s; was the run made by the other program?", st_path(f), name, st_dtype_name(t->dtype),
                        st_dtype_name(ST_REAL));
-    return st_read_real(out, t, err);
+    if (st_read_real(out, t, err) != 0) return -1;
+    const long at = first_not_finite(out, shape_count(s));
+    return at < 0 ? 0 : err_set(err, "%s: tensor '%s': found %s at index %ld, expected finite values", st_path(f), name, not_finite_name(out[at]), at);
 }
 
 int state_finite(const real *x, size_t n, const char *name, long step, Err *err)
@@ -24,5 +28,5 @@ int state_finite(const real *x, size_t n, const char *name, long step, Err *err)
     const long at = first_not_finite(x, n);
     if (at < 0) return 0;
     return err_set(err, "%s: found %s at index %ld in step %ld, expected finite values; the last checkpoint is as it was", name,
-                   isnan(x[at]) ? "NaN" : "infinity", at, step);
+                   not_finite_name(x[at]), at, step);
 }

@@ -408,6 +408,32 @@ static void a_grid_hides_no_nan(void)
     teardown(&s);
 }
 
+/* A checkpoint of ours never holds such a value: a file that does is damaged, whatever asks for it. */
+static void a_checkpoint_is_finite(void)
+{
+    static const char *const names[] = { "theta", "adam.m", "adam.v", "background", "background.adam.v" };
+    char path[] = "/tmp/sdref-distill-XXXXXX", says[64];
+    CHECK(close(mkstemp(path)) == 0, "%s", path);
+    DistillConfig c = config();
+    c.learnt = 1;
+    c.background_lr = R(0.01);
+    for (int i = 0; i < 5; i++) {
+        Setup s, other;
+        setup(&s, &c);
+        setup(&other, &c);
+        const Backdrop *b = &s.d->particle[0].backdrop;
+        real *const array[] = { s.d->field->theta, s.d->m, s.d->v, b->background->theta, b->v };
+        array[i][2] = i % 2 == 0 ? (real)NAN : (real)INFINITY;
+        CHECK_OK(distill_save(s.d, path, &s.err), &s.err);
+        snprintf(says, sizeof says, ": tensor '%s': found %s at index 2, expected finite values", names[i], i % 2 == 0 ? "NaN" : "infinity");
+        CHECK(distill_load(other.d, path, &other.err) != 0 && strncmp(other.err.msg, path, strlen(path)) == 0 && strstr(other.err.msg, says) != NULL,
+              "no '%s' in '%s'", says, other.err.msg);
+        teardown(&s);
+        teardown(&other);
+    }
+    unlink(path);
+}
+
 /* An image is of one view, the same in every step, within the range that cameras may have; its picture becomes the prior's. */
 static void an_image_has_one_view(void)
 {
@@ -552,6 +578,7 @@ int main(void)
     TEST(a_grid_that_skips_nothing_is_none);
     TEST(a_grid_is_remembered);
     TEST(a_grid_hides_no_nan);
+    TEST(a_checkpoint_is_finite);
     TEST(an_image_has_one_view);
     TEST(a_nan_stops_the_run);
     TEST(what_blows_up_is_named);
