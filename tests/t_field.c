@@ -6,6 +6,7 @@
 #include "tensor/mem.h"
 #include "tensor/par.h"
 #include "tensor/rng.h"
+#include "tensor/sum.h"
 #include "tests/harness.h"
 
 #include <math.h>
@@ -357,6 +358,66 @@ static void the_start_is_a_ball(void)
     }
 }
 
+/* With light, from outside, from within the cube and from one of its faces. A field without density is its background and asks for nothing; one that
+ * is dense everywhere is its first sample, (far - near)/2N behind near, which within the cube is 0. */
+static void empty_and_full_fields_have_closed_forms(void)
+{
+    enum { S = 9, N = 6, OUT = 10 * S * S };                            /* odd: a ray along an axis */
+    static const real distances[] = { R(2.5), R(0.3), R(1.0) };
+    static real y[OUT], dy[OUT];
+    RenderOut out = { 0 }, cotangent = { 0 };
+    real *at = y, *dat = dy;
+    rng_normal(dy, (RngAt){ 5, 0, 0, RNG_PROBE }, OUT);
+    for (int i = 0; i < RENDER_OUTPUTS; i++) {
+        *render_output(&out, i) = at;
+        *render_output(&cotangent, i) = dat;
+        at += render_outputs[i].channels * S * S;
+        dat += render_outputs[i].channels * S * S;
+    }
+    const RenderSettings s = { .samples = N, .background = { R(0.2), R(0.5), R(0.8) }, .shading = SHADE_LAMBERTIAN, .light = { R(1.5), R(-2.0), R(2.5) } };
+    for (int k = 1; k < CONFIGS; k++)
+        for (int full = 0; full < 2; full++) {
+            FieldConfig c = configs[k];
+            c.peak = full ? R(1e6) : R(-1000.0);
+            c.slope = 0;
+            Field *f = field_of(&c);
+            Renderer *r = renderer_new(f, N, &err);
+            real *grad = mem_new(f->n, sizeof *grad, "gradient", &err);
+            const size_t channels = c.kind == FIELD_VOXEL ? 4 : c.kind == FIELD_SH ? 1 + 3 * (size_t)((c.degree + 1) * (c.degree + 1)) : f->n;
+            for (size_t i = 0; i < f->n && channels < f->n; i += channels) f->theta[i] = c.peak;
+            for (size_t v = 0; v < sizeof distances / sizeof distances[0]; v++) {
+                Camera camera;
+                size_t hits = 0, wrong = 0;
+                camera_look_at(&camera, v == 2 ? 0 : 20, v == 2 ? 0 : 35, (double)distances[v], 60, S, S);
+                memset(grad, 0, f->n * sizeof *grad);
+                render_view(&out, r, f, &camera, &s);
+                render_pull(grad, r, f, &camera, &s, &cotangent);
+                for (size_t i = 0; i < S * S; i++) {
+                    real near, far, d[3];
+                    const real o[3] = { camera.c2w[0][3], camera.c2w[1][3], camera.c2w[2][3] };
+                    camera_ray(d, &camera, (real)(i / S), (real)(i % S));
+                    const int hit = cube_intersect(&near, &far, o, d);
+                    const real first = hit ? near + R(0.5) * ((far - near) / N) : 0;
+                    hits += hit != 0;
+                    CHECK(v != 1 || (hit && near == 0), "pixel %zu from within", i);
+                    CHECK(out.opacity[i] == (real)(full && hit), "config %d, full %d, pixel %zu: opacity %g", k, full, i, (double)out.opacity[i]);
+                    if (full && hit) CHECK_LE(fabs((double)(out.depth[i] - first)), 4 * (double)REAL_EPS * (double)first, "depth of pixel %zu", i);
+                    if (full && hit) continue;
+                    wrong += out.depth[i] != 0 || out.z_variance[i] != 0 || out.orientation[i] != 0;
+                    for (size_t j = 0; j < 3; j++) wrong += out.rgb[3 * i + j] != s.background[j] || out.normal[3 * i + j] != 0;
+                }
+                CHECK(hits > 0 && wrong == 0, "config %d, full %d, distance %g: %zu hits, %zu wrong", k, full, (double)distances[v], hits, wrong);
+                CHECK(first_not_finite(y, OUT) == -1, "config %d: value %ld", k, first_not_finite(y, OUT));
+                CHECK(first_not_finite(grad, f->n) == -1, "config %d: gradient %ld", k, first_not_finite(grad, f->n));
+                for (size_t i = 0; i < f->n && !full; i++) wrong += grad[i] != 0;
+                CHECK(wrong == 0, "config %d: %zu values want to move", k, wrong);
+            }
+            mem_free(grad);
+            renderer_free(r);
+            field_free(f);
+        }
+}
+
 static void refused(FieldConfig c, const char *words)
 {
     Err e = { 0 };
@@ -367,7 +428,7 @@ static void refused(FieldConfig c, const char *words)
 
 static void what_is_out_of_range_is_refused(void)
 {
-    const FieldConfig hash = configs[2], mlp = configs[6], sh = configs[10];
+    const FieldConfig image = configs[0], voxel = configs[1], hash = configs[2], mlp = configs[6], sh = configs[10];
     FieldConfig c;
     refused((c = hash, c.levels = 0, c), "0 levels, expected 1 to 32");
     refused((c = hash, c.levels = 33, c.growth = 1, c), "33 levels");
@@ -382,6 +443,10 @@ static void what_is_out_of_range_is_refused(void)
     refused((c = mlp, c.frequencies = 17, c), "17 frequencies, expected 0 to 16");
     refused((c = mlp, c.layers = 9, c), "9 hidden layers, expected 1 to 8");
     refused((c = mlp, c.hidden = 0, c), "0 hidden values");
+    refused((c = mlp, c.layers = 0, c), "0 hidden layers");
+    refused((c = voxel, c.size[2] = 0, c), "3 x 5 x 0, expected 2 to 512");
+    refused((c = voxel, c.size[0] = 513, c), "513 x 5 x 4");
+    refused((c = image, c.size[1] = 0, c), "3 x 0 x 7");
     refused((c = sh, c.degree = 3, c), "degree 3, expected 0 to 2");
     refused((c = sh, c.size[1] = 1, c), "4 x 1 x 2, expected 2 to 512");
 }
@@ -399,6 +464,7 @@ int main(void)
     TEST(harmonics_are_the_textbooks);
     TEST(starts_are_drawn);
     TEST(the_start_is_a_ball);
+    TEST(empty_and_full_fields_have_closed_forms);
     TEST(what_is_out_of_range_is_refused);
     return test_end();
 }
