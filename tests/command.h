@@ -8,15 +8,20 @@
 #include <stdint.h>
 #include <unistd.h>
 
-enum { WORDS = 40, OUTPUT = 8192 };
+enum { WORDS = 64, OUTPUT = 8192 };
 
-/* A line of words with spaces between them, and `prior` for the word PRIOR, `out` for OUT. */
-typedef struct Line { char text[2048]; char *word[WORDS]; int n; } Line;
+/* A line of words with spaces between them, and `prior` for the word PRIOR, `out` for OUT. One more may be added by hand. */
+typedef struct Line { char text[2048]; char *word[WORDS + 1]; int n; } Line;
 static inline void line_split(Line *line, const char *text, const char *prior, const char *out)
 {
+    int words = strlen(text) < sizeof line->text ? 0 : WORDS;
     snprintf(line->text, sizeof line->text, "%s", text);
     line->n = 0;
-    for (char *at = strtok(line->text, " "); at != NULL && line->n < WORDS; at = strtok(NULL, " ")) {
+    for (char *at = strtok(line->text, " "); at != NULL; at = strtok(NULL, " ")) {
+        if (words++ == WORDS) {
+            printf("  a line of more than %d words or %zu bytes: %s\n", WORDS, sizeof line->text, text);
+            exit(1);
+        }
         if (strcmp(at, "PRIOR") == 0) at = (char *)(uintptr_t)prior;
         else if (strcmp(at, "OUT") == 0) at = (char *)(uintptr_t)out;
         line->word[line->n++] = at;

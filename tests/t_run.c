@@ -148,6 +148,14 @@ static void refusals(void)
         { "a cat", "--prior PRIOR --estimator ssd --phi depth --depth-net tests/golden/none", { "tests/golden/none" } },
         { "a cat", "--prior PRIOR --estimator ssd --phi normals --depth-net tests/golden/phi --render-resolution 32", { "--render-resolution: found with --phi normals" } },
         { "a cat", "--prior PRIOR --field image --render-resolution 32", { "--render-resolution: found with --field image" } },
+        { "a cat", "--prior PRIOR --grid 0", { "--grid", "'0'", "2 to 256" } },
+        { "a cat", "--prior PRIOR --field sh --grid 1", { "--grid", "'1'", "2 to 256" } },
+        { "a cat", "--prior PRIOR --field sh --sh-degree 3", { "--sh-degree", "'3'", "0 to 2" } },
+        { "a cat", "--prior PRIOR --field hashgrid --hash-levels 0", { "--hash-levels", "'0'", "1 to 24" } },
+        { "a cat", "--prior PRIOR --field hashgrid --hash-table 1", { "--hash-table", "'1'", "2 to 16777216" } },
+        { "a cat", "--prior PRIOR --field mlp --layers 0", { "--layers", "'0'", "1 to 8" } },
+        { "a cat", "--prior PRIOR --field mlp --hidden 0", { "--hidden", "'0'", "1 to 256" } },
+        { "a cat", "--prior PRIOR --samples 0", { "--samples", "'0'", "1 to 1024" } },
         { "a cat", "--prior PRIOR --hash-levels 4", { "--hash-levels: found with --field voxel", "--field hashgrid" } },
         { "a cat", "--prior PRIOR --field mlp --grid 4", { "--grid: found with --field mlp", "voxel or sh" } },
         { "a cat", "--prior PRIOR --field hashgrid --hash-levels 4 --hash-start 5", { "--hash-start: found 5", "at most --hash-levels, 4" } },
@@ -415,6 +423,69 @@ static void regularisers_are_logged(void)
     folder_end(folder);
 }
 
+/* Nothing there, all full, or cameras within: every map and regulariser has values, and the run ends as others do. A mesh of nothing is no file. */
+static void extreme_fields_and_cameras(void)
+{
+    static const char rest[] = "--prior PRIOR --samples 3 --views 2 --orientation 1 --sparsity 1 --opaqueness 1 --z-variance 1 --normal-smooth 1 --convexity 1 "
+                               "--albedo-share 0 --diffuse-prob 1 --steps 3 --quiet --out OUT";
+    static const struct { const char *options; int solid; } cases[] = {
+        { "--blob -100 --grid 6 --tv 1 --consensus", 0 }, { "--blob 100 --grid 6 --background colour", 1 },
+        { "--blob 100 --distance-min 0.3 --distance-max 0.3 --grid 6", 1 },
+        { "--blob -100 --field hashgrid --hash-levels 4 --hash-start 2 --hash-table 64 --hidden 8", 0 },
+        { "--blob 2 --distance-min 0.3 --distance-max 0.3 --field sh --grid 5", 0 },
+    };
+    char folder[FOLDER_PATH];
+    folder_pixels(folder);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char base[] = "/tmp/sdref-run-XXXXXX", run[64], path[FOLDER_ROOM], out[OUTPUT], line[1024];
+        void *text = NULL;
+        size_t n = 0;
+        Err err = { 0 };
+        CHECK(mkdtemp(base) != NULL, "no temporary folder");
+        snprintf(run, sizeof run, "%s/run", base);
+        snprintf(line, sizeof line, "%s %s", cases[i].options, rest);
+        CHECK(command(out, cmd_distill, "a cat", line, folder, run) == EXIT_FINE, "%s: %s", cases[i].options, out);
+        folder_path(path, run, "log.csv");
+        CHECK_OK(file_read(&text, &n, path, 1 << 20, &err), &err);
+        CHECK(text != NULL && strstr(text, "nan") == NULL && strstr(text, "inf") == NULL, "%s: %s", cases[i].options, (const char *)text);
+        mem_free(text);
+        const int code = command(out, cmd_export, run, "--resolution 12", "", ""), solid = cases[i].solid;
+        CHECK(code == (solid ? EXIT_FINE : EXIT_TROUBLE) && is_there(run, "mesh.glb") == solid, "%s: %s", cases[i].options, out);
+        if (!solid) check_says(out, (const char *const[]){ "mesh: the largest density is ", "expected one above the threshold 2.77", NULL }, cases[i].options);
+        folder_remove(base);
+    }
+    folder_end(folder);
+}
+
+/* A learning rate at which eight layers leave the range of binary32 (that of binary64 has room: t_distill has other causes): one line, the checkpoint
+ * of the step before stays, and going on from it comes to the same end. */
+static void a_run_that_blows_up_keeps_its_checkpoint(void)
+{
+    char folder[FOLDER_PATH], base[] = "/tmp/sdref-run-XXXXXX", run[64], path[FOLDER_ROOM], out[2][OUTPUT], digest[2][65];
+    long step = -1;
+    Err err = { 0 };
+    CHECK(mkdtemp(base) != NULL, "no temporary folder");
+    snprintf(run, sizeof run, "%s/run", base);
+    folder_path(path, run, "state.safetensors");
+    folder_pixels(folder);
+    for (int i = 0; i < 2; i++) {
+        CHECK(command(out[i], cmd_distill, i == 0 ? "a cat" : NULL, i == 0 ? "--prior PRIOR --field mlp --layers 8 --samples 6 --views 2 --lr 1000 --lr-end 1000 "
+                      "--steps 100 --checkpoint-every 1 --quiet --out OUT" : "--resume --checkpoint-every 1 --quiet --out OUT", folder, run) == EXIT_TROUBLE, "%s", out[i]);
+        CHECK_OK(file_digest(digest[i], path, &err), &err);
+    }
+    CHECK(strcmp(out[0], out[1]) == 0 && strcmp(digest[0], digest[1]) == 0, "first: %s, then: %s", out[0], out[1]);
+    check_says(out[0], (const char *const[]){ "sdref: the field's gradient: found NaN at index ", ", expected finite values; the last checkpoint is as it was", NULL }, "message");
+    CHECK(strchr(out[0], '\n') == out[0] + strlen(out[0]) - 1, "more than a line: %s", out[0]);
+    const char *at = strstr(out[0], "in step ");
+    CHECK(at != NULL && sscanf(at, "in step %ld", &step) == 1 && step > 0, "%s", out[0]);
+    StFile *f = st_open(path, &err);
+    const char *saved = f == NULL ? NULL : st_meta(f, "step");
+    CHECK(saved != NULL && strtol(saved, NULL, 10) == step, "stopped in step %ld, saved after %s", step, saved == NULL ? "none" : saved);
+    st_close(f);
+    folder_remove(base);
+    folder_end(folder);
+}
+
 /* Another picture under the same name: refused as another model is. */
 static void another_picture_is_not_resumed(void)
 {
@@ -515,6 +586,8 @@ int main(void)
     TEST(runs_give_the_same_bytes);
     TEST(normals_are_drawn);
     TEST(regularisers_are_logged);
+    TEST(extreme_fields_and_cameras);
+    if (sizeof(real) == 4) TEST(a_run_that_blows_up_keeps_its_checkpoint);
     TEST(another_model_is_not_resumed);
     TEST(another_picture_is_not_resumed);
     TEST(another_network_of_phi_is_not_resumed);
