@@ -58,6 +58,20 @@ void field_pull(real *restrict dtheta, const real *restrict draw, const real *re
     ops(f)->pull(dtheta, draw, p, d, f, P, kept);
 }
 
+int field_has_slope(FieldKind kind) { return ops_of_kind[kind]->eval_slope != NULL; }
+
+void field_eval_slope(real *raw, const real *p, const real *d, const Field *f, int P)
+{
+    BUG_IF(ops(f)->eval_slope == NULL, "slope of a field of kind %s", field_kind_names[f->config.kind]);
+    ops(f)->eval_slope(raw, p, d, f, P);
+}
+
+void field_pull_slope(real *restrict dtheta, const real *restrict draw, const real *restrict p, const real *restrict d, const Field *f, int P)
+{
+    BUG_IF(ops(f)->pull_slope == NULL, "slope of a field of kind %s", field_kind_names[f->config.kind]);
+    ops(f)->pull_slope(dtheta, draw, p, d, f, P);
+}
+
 int field_parts(FieldPart part[FIELD_PARTS], const Field *f) { return ops(f)->parts(part, f); }
 
 int field_encoding(const Field *f) { return ops(f)->encoding == NULL ? 0 : ops(f)->encoding(f); }

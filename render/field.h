@@ -58,6 +58,12 @@ void   field_eval(real *raw, const real *p, const real *d, const Field *f, int P
 void   field_pull(real *restrict dtheta, const real *restrict draw, const real *restrict p, const real *restrict d, const Field *f, int P,
                   real *restrict kept);
 
+/* The same with the slope, the exact gradient of raw density by the point: raw (7,P), planes 4-6 d raw/dx, dy, dz, 0-3 as field_eval's to the bit;
+ * draw (7,P), cotangents of all seven. Only of kinds that have one, voxel and sh: trilinear.h says which it is where it jumps. */
+int    field_has_slope(FieldKind kind);
+void   field_eval_slope(real *raw, const real *p, const real *d, const Field *f, int P);
+void   field_pull_slope(real *restrict dtheta, const real *restrict draw, const real *restrict p, const real *restrict d, const Field *f, int P);
+
 /* theta as named tensors, for files: the values theta[at .. at + shape_count(s) - 1]; "": theta itself. Returns how many, at most FIELD_PARTS. */
 enum { FIELD_PARTS = 18 };
 typedef struct FieldPart { const char *name; size_t at; Shape s; } FieldPart;

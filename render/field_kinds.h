@@ -1,7 +1,7 @@
 /* field_kinds.h -- what a kind of field provides; field.c picks by config.kind
  *
  * check: -1 with err set where the config is out of range. count: length of theta. The rest as in field.h; NULL: nothing to start, kept
- * and encoding are 0.
+ * and encoding are 0, no slope. A kind that keeps something has no slope.
  */
 #ifndef SDREF_RENDER_FIELD_KINDS_H
 #define SDREF_RENDER_FIELD_KINDS_H
@@ -16,6 +16,8 @@ typedef struct FieldOps {
     void   (*eval)(real *raw, const real *p, const real *d, const Field *f, int P, real *kept);
     void   (*pull)(real *restrict dtheta, const real *restrict draw, const real *restrict p, const real *restrict d, const Field *f, int P,
                    real *restrict kept);
+    void   (*eval_slope)(real *raw, const real *p, const real *d, const Field *f, int P);
+    void   (*pull_slope)(real *restrict dtheta, const real *restrict draw, const real *restrict p, const real *restrict d, const Field *f, int P);
     int    (*parts)(FieldPart part[FIELD_PARTS], const Field *f);
     int    (*encoding)(const Field *f);
     void   (*encode)(real *e, const real *p, const Field *f, int P);

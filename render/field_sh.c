@@ -50,11 +50,11 @@ static void basis(real Y[HARMONICS_MAX], real x, real y, real z, int degree)
     Y[8] = R(0.5) * C2 * (x * x - y * y);
 }
 
-static void eval(real *raw, const real *p, const real *d, const Field *f, int P, real *kept)
+/* planes: 4, or 7 with the slope */
+static inline void eval_planes(real *raw, const real *p, const real *d, const Field *f, int P, int planes)
 {
     const size_t C = channels(&f->config);
     const int n = harmonics(&f->config);
-    (void)kept;
     BUG_IF(d == NULL, "harmonics without directions");
     for (int i = 0; i < P; i++) {
         const real point[3] = { p[i], p[P + i], p[2 * P + i] };
@@ -70,29 +70,57 @@ static void eval(real *raw, const real *p, const real *d, const Field *f, int P,
             for (int k = 0; k < n; k++) sum = r_fma(value[1 + j * n + k], Y[k], sum);
             raw[(j + 1) * P + i] = sum;
         }
+        if (planes == 4) continue;
+        real v[8][3], slope[3];
+        trilinear_slopes(v, point, f->config.size);
+        trilinear_slope(slope, at, v, f->theta);
+        for (int j = 0; j < 3; j++) raw[(4 + j) * P + i] = slope[j];
+    }
+}
+
+static void eval(real *raw, const real *p, const real *d, const Field *f, int P, real *kept)
+{
+    (void)kept;
+    eval_planes(raw, p, d, f, P, 4);
+}
+
+static void eval_slope(real *raw, const real *p, const real *d, const Field *f, int P) { eval_planes(raw, p, d, f, P, 7); }
+
+static inline void pull_planes(real *restrict dtheta, const real *restrict draw, const real *restrict p, const real *restrict d, const Field *f,
+                               int P, int planes)
+{
+    const size_t C = channels(&f->config);
+    const int n = harmonics(&f->config);
+    for (int i = 0; i < P; i++) {
+        const real point[3] = { p[i], p[P + i], p[2 * P + i] };
+        size_t at[8];
+        real w[8], v[8][3], Y[HARMONICS_MAX], dvalue[CHANNELS_MAX], dslope[3];
+        trilinear_corners(at, w, point, f->config.size, C);
+        basis(Y, d[i], d[P + i], d[2 * P + i], f->config.degree);
+        dvalue[0] = draw[i];
+        for (int j = 0; j < 3; j++)
+            for (int k = 0; k < n; k++) dvalue[1 + j * n + k] = Y[k] * draw[(j + 1) * P + i];
+        if (planes > 4) trilinear_slopes(v, point, f->config.size);
+        for (int j = 0; j < 3 && planes > 4; j++) dslope[j] = draw[(4 + j) * P + i];
+        for (int c = 0; c < 8; c++) {
+            real *node = dtheta + at[c];
+            if (planes > 4) node[0] = trilinear_slope_pull(node[0], v[c], dslope);
+            for (size_t k = 0; k < C; k++) node[k] = r_fma(w[c], dvalue[k], node[k]);
+        }
     }
 }
 
 static void pull(real *restrict dtheta, const real *restrict draw, const real *restrict p, const real *restrict d, const Field *f, int P,
                  real *restrict kept)
 {
-    const size_t C = channels(&f->config);
-    const int n = harmonics(&f->config);
     (void)kept;
-    for (int i = 0; i < P; i++) {
-        const real point[3] = { p[i], p[P + i], p[2 * P + i] };
-        size_t at[8];
-        real w[8], Y[HARMONICS_MAX], dvalue[CHANNELS_MAX];
-        trilinear_corners(at, w, point, f->config.size, C);
-        basis(Y, d[i], d[P + i], d[2 * P + i], f->config.degree);
-        dvalue[0] = draw[i];
-        for (int j = 0; j < 3; j++)
-            for (int k = 0; k < n; k++) dvalue[1 + j * n + k] = Y[k] * draw[(j + 1) * P + i];
-        for (int c = 0; c < 8; c++) {
-            real *node = dtheta + at[c];
-            for (size_t k = 0; k < C; k++) node[k] = r_fma(w[c], dvalue[k], node[k]);
-        }
-    }
+    pull_planes(dtheta, draw, p, d, f, P, 4);
 }
 
-const FieldOps field_sh = { .check = check, .count = count, .start = start, .eval = eval, .pull = pull, .parts = parts };
+static void pull_slope(real *restrict dtheta, const real *restrict draw, const real *restrict p, const real *restrict d, const Field *f, int P)
+{
+    pull_planes(dtheta, draw, p, d, f, P, 7);
+}
+
+const FieldOps field_sh = { .check = check, .count = count, .start = start, .eval = eval, .pull = pull, .parts = parts,
+                            .eval_slope = eval_slope, .pull_slope = pull_slope };
