@@ -47,7 +47,7 @@ static inline void put_point(Block *k, int m, int place, const real p[3], const 
 static int choose_on_ray(Block *k, int m, const BlockRay *ray, int base)
 {
     const Occupancy *occupancy = k->settings->occupancy;
-    const int S = k->S, taps = k->taps, end = base + k->N;
+    const int S = k->S, taps = k->planes == TAPS ? TAPS : 1, end = base + k->N;
     for (int s = base; s < end; s++) {
         real p[3], q[3];
         for (int j = 0; j < 3; j++) p[j] = r_fma(k->t[s], ray->d[j], k->o[j]);
@@ -70,16 +70,21 @@ static void choose_points(Block *k)
     }
 }
 
-/* density = softplus(raw), albedo = sigmoid(raw); draw lends its room */
+/* density = softplus(raw), its gradient sigmoid(raw) slope, albedo = sigmoid(raw); draw lends its room */
 static void ask(Block *k, const Field *f)
 {
     const int M = k->M, S = k->S;
     real *density = k->draw;
-    memset(k->density, 0, (size_t)(k->taps * S) * sizeof(real));
+    memset(k->density, 0, (size_t)(k->planes * S) * sizeof(real));
     memset(k->albedo, 0, (size_t)(3 * S) * sizeof(real));
-    if (M > 0) field_eval(k->raw, k->p, k->dir, f, M, k->kept);
+    if (M > 0 && k->planes == SLOPES) field_eval_slope(k->raw, k->p, k->dir, f, M);
+    else if (M > 0) field_eval(k->raw, k->p, k->dir, f, M, k->kept);
     for (int m = 0; m < M; m++) density[m] = r_softplus(k->raw[m]);
     for (int m = 0; m < M; m++) k->density[k->place[m]] = density[m];
+    for (int m = 0; m < M && k->planes == SLOPES; m++) {
+        const real y = r_sigmoid(k->raw[m]);
+        for (int j = 1; j < SLOPES; j++) k->density[j * S + k->place[m]] = y * k->raw[(j + 3) * M + m];
+    }
     for (int j = 0; j < 3; j++)
         for (int m = 0; m < M; m++)
             if (k->place[m] < S) k->albedo[j * S + k->place[m]] = k->raw[(j + 1) * M + m];
@@ -103,9 +108,10 @@ static void light_ray(Block *k, const BlockRay *ray, int base)
 {
     const int S = k->S;
     for (int s = base; s < base + k->N; s++) {
-        real tap[NORMAL_TAPS], n[3], p[3], albedo[3], colour[3];
-        for (int i = 0; i < NORMAL_TAPS; i++) tap[i] = k->density[(i + 1) * S + s];
-        normal_of(n, tap);
+        real around[NORMAL_TAPS], n[3], p[3], albedo[3], colour[3];
+        for (int i = 1; i < k->planes; i++) around[i - 1] = k->density[i * S + s];
+        if (k->planes == TAPS) normal_of(n, around);
+        else normal_of_gradient(n, around);
         for (int j = 0; j < 3; j++) k->normal[j * S + s] = n[j];
         if (k->colour == k->albedo) continue;
         for (int j = 0; j < 3; j++) p[j] = r_fma(k->t[s], ray->d[j], k->o[j]);
@@ -115,22 +121,38 @@ static void light_ray(Block *k, const BlockRay *ray, int base)
     }
 }
 
-void block_fill(Block *k, const Field *f, const Camera *c, const RenderSettings *s, int normals, int row, int col, int rays)
+void block_fill(Block *k, const Field *f, const Camera *c, const RenderSettings *s, int planes, int row, int col, int rays)
 {
     for (int j = 0; j < 3; j++) k->o[j] = c->c2w[j][3];
     k->settings = s;
-    k->taps = normals ? TAPS : 1;
+    k->planes = planes;
     k->rays = rays;
     k->S = rays * k->N;
-    k->colour = normals && s->shading != SHADE_ALBEDO ? k->lit : k->albedo;
-    BUG_IF(k->S * k->taps > k->room, "%d rays of %d samples with %d taps, room for %d points", rays, k->N, k->taps, k->room);
+    k->colour = planes > 1 && s->shading != SHADE_ALBEDO ? k->lit : k->albedo;
+    BUG_IF(k->S * k->planes > k->room, "%d rays of %d samples with %d planes, room for %d points", rays, k->N, k->planes, k->room);
     for (int ray = 0; ray < rays; ray++) place_ray(&k->ray[ray], k->t + ray * k->N, k->o, c, s, row, col + ray);
     choose_points(k);
     ask(k, f);
     for (int ray = 0; ray < rays; ray++) {
         if (!k->ray[ray].hit) continue;
         weigh(k, ray * k->N, k->ray[ray].delta);
-        if (normals) light_ray(k, &k->ray[ray], ray * k->N);
+        if (planes > 1) light_ray(k, &k->ray[ray], ray * k->N);
+    }
+}
+
+/* Of analytic normals, with y = sigmoid(raw) and g the cotangent of the density's gradient:  d slope = y g,  d raw += y (1 - y) (slope . g) */
+static void gradients_pull(Block *k)
+{
+    const int M = k->M, S = k->S;
+    for (int m = 0; m < M; m++) {
+        const real y = r_sigmoid(k->raw[m]);
+        real g[3], slope[3];
+        for (int j = 0; j < 3; j++) {
+            g[j] = k->ddensity[(j + 1) * S + k->place[m]];
+            slope[j] = k->raw[(j + 4) * M + m];
+            k->draw[(j + 4) * M + m] = y * g[j];
+        }
+        k->draw[m] = r_fma(y * (R(1.0) - y), dot3(slope, g), k->draw[m]);
     }
 }
 
@@ -141,10 +163,12 @@ void block_pull(real *dtheta, Block *k, const Field *f)
     if (M == 0) return;
     for (int m = 0; m < M; m++) k->draw[m] = k->ddensity[k->place[m]];
     for (int m = 0; m < M; m++) k->draw[m] *= r_sigmoid(k->raw[m]);
+    if (k->planes == SLOPES) gradients_pull(k);
     for (int j = 0; j < 3; j++)
         for (int m = 0; m < M; m++) {
             const int s = j * S + k->place[m];
             k->draw[(j + 1) * M + m] = k->place[m] < S ? k->dalbedo[s] * (k->albedo[s] * (R(1.0) - k->albedo[s])) : R(0.0);
         }
-    field_pull(dtheta, k->draw, k->p, k->dir, f, M, k->kept);
+    if (k->planes == SLOPES) field_pull_slope(dtheta, k->draw, k->p, k->dir, f, M);
+    else field_pull(dtheta, k->draw, k->p, k->dir, f, M, k->kept);
 }

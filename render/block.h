@@ -1,9 +1,10 @@
 /* block.h -- rays that the renderer works on together: their samples, and what the field says there
  *
- * A block is some rays of one row. Its samples s = ray * N + i lie in planes of S = rays * N. With normals every sample has six more points
- * (normal.h): the point of tap k of sample s has place k S + s, the sample itself k = 0. The field is asked only for the M points that
- * matter, in the order (ray, sample, tap): not on rays that miss the cube, not outside it, not where the occupancy grid sees nothing; density is
- * 0 at the other places. So the order of everything that is added up does not depend on where one block ends and the next begins.
+ * A block is some rays of one row. Its samples s = ray * N + i lie in planes of S = rays * N. With normals by differences every sample has six more
+ * points (normal.h): the point of tap k of sample s has place k S + s, the sample itself k = 0. With analytic ones the planes after the density's own
+ * are its gradient. The field is asked only for the M points that matter, in the order (ray, sample, tap): not on rays that miss the cube, not outside
+ * it, not where the occupancy grid sees nothing; density, and its gradient, is 0 at the other places. So the order of everything that is added up does
+ * not depend on where one block ends and the next begins.
  */
 #ifndef SDREF_RENDER_BLOCK_H
 #define SDREF_RENDER_BLOCK_H
@@ -11,30 +12,31 @@
 #include "render/normal.h"
 #include "render/volume.h"
 
-enum { TAPS = 1 + NORMAL_TAPS };
+enum { TAPS = 1 + NORMAL_TAPS, SLOPES = 1 + 3 };       /* planes of density: with taps, with its gradient */
 
 typedef struct BlockRay { real d[3], background[3], near, delta; int hit; } BlockRay;
 
 typedef struct Block {
     int room, N;                              /* points it has room for, samples a ray */
-    int rays, taps, S, M;                     /* of the rays in hand; taps is 1 without normals, else TAPS */
+    int rays, planes, S, M;                   /* of the rays in hand; planes is 1 without normals, else TAPS or SLOPES */
     real o[3];                                /* where the camera is */
     const RenderSettings *settings;
     BlockRay *ray;                            /* (room / N) */
     real *t, *w, *through, *dw;               /* (S) distance, weight, T_{i+1}, cotangent of w */
     real *normal, *albedo, *dalbedo, *lit;    /* (3,S) */
     const real *colour;                       /* (3,S) what is composited: albedo, or lit by the shading */
-    real *density, *ddensity;                 /* (taps,S) */
+    real *density, *ddensity;                 /* (planes,S) */
     int *place;                               /* (M) */
-    real *p, *dir, *raw, *draw, *kept;        /* (3,M) points, and directions of their rays; (4,M); (4,M); (M, field_kept) */
+    real *p, *dir, *raw, *draw, *kept;        /* (3,M) points, and directions of their rays; (4,M), twice; (M, field_kept) */
+                                              /* with slopes raw and draw are (7,M): M is then at most room/4 */
 } Block;
 
 /* Memory for blocks of `room` points: reals, and where they go. */
 size_t block_reals(int room, size_t kept);
 void   block_place(Block *k, real *at, BlockRay *ray, int *place, int samples, int room);
 
-/* `rays` rays from (row, col) on: everything but dw and the other cotangents. normals: with all seven taps. */
-void block_fill(Block *k, const Field *f, const Camera *c, const RenderSettings *s, int normals, int row, int col, int rays);
+/* `rays` rays from (row, col) on: everything but dw and the other cotangents. planes: 1, TAPS or SLOPES. */
+void   block_fill(Block *k, const Field *f, const Camera *c, const RenderSettings *s, int planes, int row, int col, int rays);
 /* dtheta += what ddensity and dalbedo pull back. */
 void block_pull(real *dtheta, Block *k, const Field *f);
 

@@ -1,8 +1,10 @@
 /* normal.c -- n = a / M, a = -g, M = max(|a|, 1e-6)
  *
- * Adjoint: da = (dn - n (n . dn)) / M where |a| > 1e-6, else dn / M;   d density(p +- h e_j) = -+ da_j / 2h.
+ * Adjoint: da = (dn - n (n . dn)) / M where |a| > 1e-6, else dn / M;   dg = -da;   d density(p +- h e_j) = -+ da_j / 2h.
  */
 #include "render/normal.h"
+
+const char *const normals_names[] = { "differences", "analytic", NULL };
 
 #define SHORTEST R(1e-6)
 
@@ -36,15 +38,36 @@ void normal_of(real n[3], const real density[NORMAL_TAPS])
     unit3(n, a);
 }
 
-void normal_pull(real ddensity[NORMAL_TAPS], const real dn[3], const real density[NORMAL_TAPS])
+static void unit3_pull(real da[3], const real dn[3], const real a[3])
 {
-    real a[3], n[3];
-    downhill(a, density);
+    real n[3];
     const real divisor = unit3(n, a);
     const real along = divisor > SHORTEST ? dot3(n, dn) : R(0.0);
+    for (int j = 0; j < 3; j++) da[j] = r_fma(-n[j], along, dn[j]) / divisor;
+}
+
+void normal_pull(real ddensity[NORMAL_TAPS], const real dn[3], const real density[NORMAL_TAPS])
+{
+    real a[3], da[3];
+    downhill(a, density);
+    unit3_pull(da, dn, a);
     for (int j = 0; j < 3; j++) {
-        const real half = r_fma(-n[j], along, dn[j]) / divisor / (R(2.0) * NORMAL_STEP);
+        const real half = da[j] / (R(2.0) * NORMAL_STEP);
         ddensity[2 * j] = -half;
         ddensity[2 * j + 1] = half;
     }
+}
+
+void normal_of_gradient(real n[3], const real g[3])
+{
+    const real a[3] = { -g[0], -g[1], -g[2] };
+    unit3(n, a);
+}
+
+void normal_pull_gradient(real dg[3], const real dn[3], const real g[3])
+{
+    const real a[3] = { -g[0], -g[1], -g[2] };
+    real da[3];
+    unit3_pull(da, dn, a);
+    for (int j = 0; j < 3; j++) dg[j] = -da[j];
 }

@@ -38,7 +38,7 @@ static Sums ray_sums(const Block *k, int ray)
         q.first = r_fma(v, gap, q.first);
         q.variance = r_fma(v * gap, gap, q.variance);
     }
-    for (int i = 0; i < N && k->taps > 1; i++) {
+    for (int i = 0; i < N && k->planes > 1; i++) {
         const real away = turned_away(k, k->ray[ray].d, base + i);
         for (int j = 0; j < 3; j++) q.normal[j] = r_fma(w[i], normal[j * S + i], q.normal[j]);
         q.orientation = r_fma(w[i] * away, away, q.orientation);
@@ -85,7 +85,7 @@ static void weights_pull(Block *k, const Cotangent *g, const Sums *q, int ray)
         through_divisor = r_fma(dv, w[i] / q->divisor, through_divisor);
         real sum = r_fma(g->depth, t[i], g->opacity) + dv;
         for (int j = 0; j < 3; j++) sum = r_fma(g->rgb[j], colour[j * S + i] - k->ray[ray].background[j], sum);
-        for (int j = 0; j < 3 && k->taps > 1; j++) sum = r_fma(g->normal[j], normal[j * S + i], sum);
+        for (int j = 0; j < 3 && k->planes > 1; j++) sum = r_fma(g->normal[j], normal[j * S + i], sum);
         dw[i] = sum;
     }
     if (q->opacity > R(1e-5))
@@ -103,12 +103,12 @@ static void density_pull(Block *k, int ray)
     }
 }
 
-/* Sample s: through the colour, which here depends on the normal, and through the normal itself, into the six densities around. */
+/* Sample s: through the colour, which here depends on the normal, and through the normal itself, into the densities around or the gradient. */
 static void normal_and_colour_pull(Block *k, const Cotangent *g, const real d[3], int s)
 {
     const int S = k->S;
     const real w = k->w[s], away = turned_away(k, d, s);
-    real n[3], p[3], albedo[3], dcolour[3], dalbedo[3], dn[3], tap[NORMAL_TAPS], dtap[NORMAL_TAPS];
+    real n[3], p[3], albedo[3], dcolour[3], dalbedo[3], dn[3], around[NORMAL_TAPS], daround[NORMAL_TAPS];
     for (int j = 0; j < 3; j++) {
         n[j] = k->normal[j * S + s];
         p[j] = r_fma(k->t[s], d[j], k->o[j]);
@@ -117,9 +117,10 @@ static void normal_and_colour_pull(Block *k, const Cotangent *g, const real d[3]
         dn[j] = r_fma(R(2.0) * g->orientation * w * away, d[j], w * g->normal[j]);
     }
     shade_pull(dalbedo, dn, dcolour, albedo, n, p, k->settings->shading, k->settings->light);
-    for (int i = 0; i < NORMAL_TAPS; i++) tap[i] = k->density[(i + 1) * S + s];
-    normal_pull(dtap, dn, tap);
-    for (int i = 0; i < NORMAL_TAPS; i++) k->ddensity[(i + 1) * S + s] = dtap[i];
+    for (int i = 1; i < k->planes; i++) around[i - 1] = k->density[i * S + s];
+    if (k->planes == TAPS) normal_pull(daround, dn, around);
+    else normal_pull_gradient(daround, dn, around);
+    for (int i = 1; i < k->planes; i++) k->ddensity[i * S + s] = daround[i - 1];
     for (int j = 0; j < 3; j++) k->dalbedo[j * S + s] = dalbedo[j];
 }
 
@@ -134,7 +135,7 @@ void ray_pull(real dbackground[3], Block *k, const RenderOut *cotangent, int ray
     weights_pull(k, &g, &q, ray);
     density_pull(k, ray);
     for (int i = base; i < base + N; i++) {
-        if (k->taps > 1) normal_and_colour_pull(k, &g, k->ray[ray].d, i);
+        if (k->planes > 1) normal_and_colour_pull(k, &g, k->ray[ray].d, i);
         else
             for (int j = 0; j < 3; j++) k->dalbedo[j * k->S + i] = k->w[i] * g.rgb[j];
     }

@@ -80,16 +80,17 @@ int cube_intersect(real *near, real *far, const real o[3], const real d[3])
     return lo < hi;
 }
 
-/* Do these outputs, or cotangents, need normals? */
-static int needs_normals(const RenderOut *o, const RenderSettings *s)
+/* Planes of density for these outputs, or cotangents (block.h). */
+static int planes_for(const RenderOut *o, const RenderSettings *s)
 {
-    return o->normal != NULL || o->orientation != NULL || (o->rgb != NULL && s->shading != SHADE_ALBEDO);
+    if (o->normal == NULL && o->orientation == NULL && (o->rgb == NULL || s->shading == SHADE_ALBEDO)) return 1;
+    return s->normals == NORMALS_ANALYTIC ? SLOPES : TAPS;
 }
 
 /* The rays of a block that starts at column col. */
-static int rays_from(const Renderer *r, const Block *k, int normals, int col, int w)
+static int rays_from(const Renderer *r, const Block *k, int planes, int col, int w)
 {
-    const int per_ray = k->N * (normals ? TAPS : 1), points = r->points < k->room ? r->points : k->room;
+    const int per_ray = k->N * planes, points = r->points < k->room ? r->points : k->room;
     const int rays = points < per_ray ? 1 : points / per_ray;
     return w - col < rays ? w - col : rays;
 }
@@ -97,9 +98,9 @@ static int rays_from(const Renderer *r, const Block *k, int normals, int col, in
 static void render_row(RenderOut *out, Renderer *r, int slab, const Field *f, const Camera *c, const RenderSettings *s, int row)
 {
     Block *k = &r->block[slab];
-    const int normals = needs_normals(out, s);
+    const int planes = planes_for(out, s);
     for (int col = 0; col < c->w; col += k->rays) {
-        block_fill(k, f, c, s, normals, row, col, rays_from(r, k, normals, col, c->w));
+        block_fill(k, f, c, s, planes, row, col, rays_from(r, k, planes, col, c->w));
         for (int ray = 0; ray < k->rays; ray++) ray_put(out, k, ray, (size_t)row * (size_t)c->w + (size_t)(col + ray));
     }
 }
@@ -107,9 +108,9 @@ static void render_row(RenderOut *out, Renderer *r, int slab, const Field *f, co
 static void pull_row(Renderer *r, int slab, const Field *f, const Camera *c, const RenderSettings *s, const RenderOut *g, int row)
 {
     Block *k = &r->block[slab];
-    const int normals = needs_normals(g, s);
+    const int planes = planes_for(g, s);
     for (int col = 0; col < c->w; col += k->rays) {
-        block_fill(k, f, c, s, normals, row, col, rays_from(r, k, normals, col, c->w));
+        block_fill(k, f, c, s, planes, row, col, rays_from(r, k, planes, col, c->w));
         for (int ray = 0; ray < k->rays; ray++) {
             real dbackground[3];
             ray_pull(dbackground, k, g, ray, (size_t)row * (size_t)c->w + (size_t)(col + ray));
@@ -149,6 +150,7 @@ static void check_view(const Renderer *r, const Field *f, const Camera *c, const
            f->config.size[1], f->config.size[2], c->h, c->w);
     BUG_IF(s->samples != r->samples || f->n != r->n, "renderer made for %d samples and %zu parameters, asked for %d and %zu",
            r->samples, r->n, s->samples, f->n);
+    BUG_IF(s->normals == NORMALS_ANALYTIC && !field_has_slope(f->config.kind), "analytic normals of a field of kind %s", field_kind_names[f->config.kind]);
 }
 
 void render_view(RenderOut *out, Renderer *r, const Field *f, const Camera *c, const RenderSettings *s)

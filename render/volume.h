@@ -10,7 +10,7 @@
  * zeros. Depth is along the ray and not divided by opacity. Orientation is how much of what is seen turns its back: its mean over the rays
  * with opacity > 0 is the loss of Ref-NeRF in the form of SDI's code; its adjoint goes through n alone, into the density.
  *
- * Normals cost six evaluations more a sample. They are made when asked for (normal, orientation, or rgb with a shading that needs them) and
+ * Normals by differences cost six evaluations more a sample. They are made when asked for (normal, orientation, or rgb with a shading that needs them) and
  * change no bit of the other outputs. NaN and infinity of the field come out in the outputs and gradients of the rays that meet them.
  */
 #ifndef SDREF_RENDER_VOLUME_H
@@ -19,6 +19,7 @@
 #include "render/background.h"
 #include "render/camera.h"
 #include "render/field.h"
+#include "render/normal.h"
 #include "render/occupancy.h"
 #include "render/shade.h"
 #include "tensor/tape.h"
@@ -31,6 +32,7 @@ typedef struct RenderSettings {
     real light[3];            /* of lambertian and textureless: where the point light is, world units */
     Background *learnt;       /* in place of `background`; NULL: none */
     const Occupancy *occupancy;   /* where samples are skipped; NULL: nowhere */
+    Normals normals;          /* 0: by differences; analytic: of fields that have a slope alone */
 } RenderSettings;
 
 /* One view, or its cotangents; NULL: not wanted, or zero. */

@@ -87,6 +87,42 @@ static void view_pull(void *self, real *dx, const real *dy, const real *x)
     render_pull(dx, k->r, k->f, &k->camera, &k->s, &g);
 }
 
+/* With the slope: at points, and as normals of a view. */
+static void slopes_forward(void *self, real *y, const real *x)
+{
+    Scene *k = self;
+    memcpy(k->f->theta, x, k->f->n * sizeof(real));
+    field_eval_slope(y, k->p, k->d, k->f, P);
+}
+static void slopes_pull(void *self, real *dx, const real *dy, const real *x)
+{
+    Scene *k = self;
+    memcpy(k->f->theta, x, k->f->n * sizeof(real));
+    field_pull_slope(dx, dy, k->p, k->d, k->f, P);
+}
+static void normals_forward(void *self, real *y, const real *x)
+{
+    Scene *k = self;
+    memcpy(k->f->theta, x, k->f->n * sizeof(real));
+    render_view(&(RenderOut){ .normal = y, .rgb = y + 3 * H * W }, k->r, k->f, &k->camera, &k->s);
+}
+static void normals_pull(void *self, real *dx, const real *dy, const real *x)
+{
+    Scene *k = self;
+    real y[6 * H * W];
+    memcpy(k->f->theta, x, k->f->n * sizeof(real));
+    memcpy(y, dy, sizeof y);
+    render_pull(dx, k->r, k->f, &k->camera, &k->s, &(RenderOut){ .normal = y, .rgb = y + 3 * H * W });
+}
+static void check_slopes(Scene *k, const real *x)
+{
+    const char *name = field_kind_names[k->f->config.kind];
+    gradcheck(&(GradCheck){ name, k->f->n, 7 * P, slopes_forward, slopes_pull, k, 0 }, x);
+    k->s.normals = NORMALS_ANALYTIC;
+    k->s.shading = SHADE_NORMAL;
+    gradcheck(&(GradCheck){ name, k->f->n, 6 * H * W, normals_forward, normals_pull, k, 1e-5 }, x);
+}
+
 static void gradients_are_right(void)
 {
     for (int i = 0; i < CONFIGS; i++) {
@@ -105,27 +141,40 @@ static void gradients_are_right(void)
             snprintf(name, sizeof name, "config %d, one level", i);
             gradcheck(&(GradCheck){ name, k.f->n, 4 * P, points_forward, points_pull, &k, 0 }, x);
         }
+        if (field_has_slope(configs[i].kind)) check_slopes(&k, x);
         mem_free(x);
         scene_close(&k);
     }
 }
 
+/* f(theta) of 4 planes, or of 7 with the slope, and J^T draw. */
+static void look(real *raw, Scene *k, int planes)
+{
+    if (planes == 7) field_eval_slope(raw, k->p, k->d, k->f, P);
+    else field_eval(raw, k->p, k->d, k->f, P, k->kept);
+}
+static void pull(real *grad, const real *draw, Scene *k, int planes)
+{
+    if (planes == 7) field_pull_slope(grad, draw, k->p, k->d, k->f, P);
+    else field_pull(grad, draw, k->p, k->d, k->f, P, k->kept);
+}
+
 /* What is linear in theta[0..n): <draw, f(theta) - f(0)> = <J^T draw, theta>, up to rounding. */
-static void adjoint(Scene *k, size_t n, const char *what)
+static void adjoint(Scene *k, size_t n, int planes, const char *what)
 {
     Err err = { 0 };
-    real raw[4 * P], raw0[4 * P], draw[4 * P];
+    real raw[7 * P], raw0[7 * P], draw[7 * P];
     real *grad = mem_new(2 * k->f->n, sizeof *grad, "gradient", &err), *theta = grad + k->f->n;
     double left = 0, right = 0, size = 0;
-    rng_normal(draw, (RngAt){ 7, 0, 0, RNG_PROBE }, 4 * P);
+    rng_normal(draw, (RngAt){ 7, 0, 0, RNG_PROBE }, 7 * P);
     memcpy(theta, k->f->theta, n * sizeof *theta);
     memset(k->f->theta, 0, n * sizeof *theta);
-    field_eval(raw0, k->p, k->d, k->f, P, k->kept);
+    look(raw0, k, planes);
     memcpy(k->f->theta, theta, n * sizeof *theta);
-    field_eval(raw, k->p, k->d, k->f, P, k->kept);
-    field_pull(grad, draw, k->p, k->d, k->f, P, k->kept);
-    for (int i = 0; i < 4 * P; i++) left += (double)(draw[i] * (raw[i] - raw0[i]));
-    for (int i = 0; i < 4 * P; i++) size += fabs((double)draw[i]) * (fabs((double)raw[i]) + fabs((double)raw0[i]));
+    look(raw, k, planes);
+    pull(grad, draw, k, planes);
+    for (int i = 0; i < planes * P; i++) left += (double)(draw[i] * (raw[i] - raw0[i]));
+    for (int i = 0; i < planes * P; i++) size += fabs((double)draw[i]) * (fabs((double)raw[i]) + fabs((double)raw0[i]));
     for (size_t i = 0; i < n; i++) right += (double)(grad[i] * theta[i]);
     CHECK_LE(fabs(left - right), 1e-14 * size, "%s: %.17g against %.17g", what, left, right);
     CHECK(fabs(left) > 1e-2, "%s: nothing was compared", what);
@@ -139,8 +188,9 @@ static void adjoint_identities(void)
         if (c->kind == FIELD_MLP) continue;
         Scene k;
         scene_open(&k, c);
-        if (c->kind == FIELD_HASHGRID) adjoint(&k, hashgrid_table(c), "table");         /* no relu turns: the network is affine in its input */
-        else adjoint(&k, k.f->n, field_kind_names[c->kind]);
+        if (c->kind == FIELD_HASHGRID) adjoint(&k, hashgrid_table(c), 4, "table");         /* no relu turns: the network is affine in its input */
+        else adjoint(&k, k.f->n, 4, field_kind_names[c->kind]);
+        if (field_has_slope(c->kind)) adjoint(&k, k.f->n, 7, "slope");
         scene_close(&k);
     }
 }

@@ -25,6 +25,8 @@ static void normals_of_six_densities(void)
     static const int inside[6] = { 0, 1, 1, 0, 1, 1 };
     for (int tap_at = 0; tap_at < 6; tap_at++) CHECK(normal_tap(q, p, tap_at) == inside[tap_at], "tap %d", tap_at);
     CHECK(q[0] == p[0] && q[1] == p[1] && q[2] == R(0.25) - R(0.01), "the last tap is -z");
+    normal_of_gradient(n, (real[3]){ -3, 4, 0 });
+    CHECK_LE(fabs((double)n[0] - 0.6) + fabs((double)n[1] + 0.8) + fabs((double)n[2]), 4 * (double)REAL_EPS, "%g %g %g", (double)n[0], (double)n[1], (double)n[2]);
 }
 
 static void shades_of_one_sample(void)
@@ -89,6 +91,32 @@ static void constant_cube_has_normals_at_its_faces(void)
     case_close(&k);
 }
 
+/* Raw density a ramp, 1 + b . p: its analytic normal is -b/|b| wherever there is density, at the faces, too. */
+static void a_ramp_has_one_normal(void)
+{
+    static const double b[3] = { 0.9, -0.6, 0.3 };
+    const double length = sqrt(b[0] * b[0] + b[1] * b[1] + b[2] * b[2]);
+    for (int view = 0; view < 3; view++) {
+        ShadingCase k;
+        real y[CASE_OUT];
+        int seen = 0;
+        case_open(&k, SHADE_ALBEDO);
+        case_camera(&k, view);
+        k.s.normals = NORMALS_ANALYTIC;
+        for (int i = 0; i < CASE_THETA; i += 4)
+            k.f->theta[i] = (real)(1 + b[0] * (i / 4 % 4 / 1.5 - 1) + b[1] * (i / 16 % 5 / 2.0 - 1) + b[2] * (i / 80 - 1.0));
+        case_view(&k, y, NULL);
+        for (int pixel = 0; pixel < CASE_PIXELS; pixel++) {
+            const double opacity = (double)y[3 * CASE_PIXELS + pixel];
+            seen += opacity > 0.1;
+            for (int j = 0; j < 3; j++)
+                CHECK_LE(fabs((double)y[NORMAL_AT + 3 * pixel + j] + b[j] / length * opacity), 100 * (double)REAL_EPS, "view %d, pixel %d, axis %d", view, pixel, j);
+        }
+        CHECK(seen > 5, "%d pixels are seen in view %d", seen, view);
+        case_close(&k);
+    }
+}
+
 /* Everything there is at once. */
 static void open_full(ShadingCase *k, int shading)
 {
@@ -120,18 +148,20 @@ static void view_and_back(real y[CASE_OUT], real g[CASE_GRADIENT], ShadingCase *
 
 static void threads_and_blocks_change_no_bit(void)
 {
-    static const struct { int threads, points; } with[] = { { 1, 1 }, { 3, 100 }, { 2, 500 }, { 5, 1 << 20 } };      /* a ray has 11 or 77 points */
-    for (int shading = 0; shading < SHADINGS; shading++) {
+    static const struct { int threads, points; } with[] = { { 1, 1 }, { 3, 100 }, { 2, 500 }, { 5, 1 << 20 } };      /* a ray has 11, 44 or 77 points */
+    for (int shading = 0; shading < SHADINGS * NORMALS_WAYS; shading++) {
         ShadingCase k;
         real y[CASE_OUT], g[CASE_GRADIENT], first_y[CASE_OUT], first_g[CASE_GRADIENT];
-        open_full(&k, shading);
+        const char *name = shading_names[shading % SHADINGS];
+        open_full(&k, shading % SHADINGS);
+        k.s.normals = (Normals)(shading / SHADINGS);
         view_and_back(first_y, first_g, &k);
         for (size_t i = 0; i < sizeof with / sizeof with[0]; i++) {
             par_threads_set(with[i].threads);
             renderer_block(k.r, with[i].points);
             view_and_back(y, g, &k);
-            CHECK(memcmp(y, first_y, sizeof y) == 0, "%s with %d threads, %d points: outputs", shading_names[shading], with[i].threads, with[i].points);
-            CHECK(memcmp(g, first_g, sizeof g) == 0, "%s with %d threads, %d points: gradients", shading_names[shading], with[i].threads, with[i].points);
+            CHECK(memcmp(y, first_y, sizeof y) == 0, "%s with %d threads, %d points: outputs", name, with[i].threads, with[i].points);
+            CHECK(memcmp(g, first_g, sizeof g) == 0, "%s with %d threads, %d points: gradients", name, with[i].threads, with[i].points);
         }
         CHECK(max_abs(first_g, CASE_THETA) > 0 && max_abs(first_g + CASE_THETA, 3) > 0, "a gradient of nothing");
         par_threads_set(1);
@@ -142,20 +172,23 @@ static void threads_and_blocks_change_no_bit(void)
 /* What is asked for besides decides nothing: rgb of the albedo with and without normals, and its gradient with cotangents of 0 beside it. */
 static void normals_change_no_other_bit(void)
 {
-    ShadingCase k;
-    real with[CASE_OUT], without[CASE_OUT], g_with[CASE_THETA] = { 0 }, g_without[CASE_THETA] = { 0 }, dy[CASE_OUT];
-    case_open(&k, SHADE_ALBEDO);
-    case_view(&k, with, NULL);
-    k.outputs = 15;
-    case_view(&k, without, NULL);
-    CHECK(memcmp(with, without, NORMAL_AT * sizeof(real)) == 0, "the view changed");
-    rng_normal(dy, (RngAt){ 4, 0, 0, RNG_PROBE }, CASE_OUT);
-    case_back(&k, g_without, dy, NULL);
-    for (int i = NORMAL_AT; i < CASE_OUT; i++) dy[i] = 0;
-    k.outputs = 63;
-    case_back(&k, g_with, dy, NULL);
-    CHECK(memcmp(g_with, g_without, sizeof g_with) == 0 && max_abs(g_with, CASE_THETA) > 0, "the gradient changed");
-    case_close(&k);
+    for (int way = 0; way < NORMALS_WAYS; way++) {
+        ShadingCase k;
+        real with[CASE_OUT], without[CASE_OUT], g_with[CASE_THETA] = { 0 }, g_without[CASE_THETA] = { 0 }, dy[CASE_OUT];
+        case_open(&k, SHADE_ALBEDO);
+        k.s.normals = (Normals)way;
+        case_view(&k, with, NULL);
+        k.outputs = 15;
+        case_view(&k, without, NULL);
+        CHECK(memcmp(with, without, NORMAL_AT * sizeof(real)) == 0, "%s: the view changed", normals_names[way]);
+        rng_normal(dy, (RngAt){ 4, 0, 0, RNG_PROBE }, CASE_OUT);
+        case_back(&k, g_without, dy, NULL);
+        for (int i = NORMAL_AT; i < CASE_OUT; i++) dy[i] = 0;
+        k.outputs = 63;
+        case_back(&k, g_with, dy, NULL);
+        CHECK(memcmp(g_with, g_without, sizeof g_with) == 0 && max_abs(g_with, CASE_THETA) > 0, "%s: the gradient changed", normals_names[way]);
+        case_close(&k);
+    }
 }
 
 static void occupancy_at_threshold_nothing(void)
@@ -245,16 +278,17 @@ static void occupancy_follows_the_field(void)
 
 static void empty_field(void)
 {
-    for (int shading = 0; shading < SHADINGS; shading++)
+    for (int shading = 0; shading < SHADINGS * NORMALS_WAYS; shading++)
         for (int view = 0; view < 3; view++) {
             ShadingCase k;
             real y[CASE_OUT], g[CASE_GRADIENT];
-            case_open(&k, (Shading)shading);
+            case_open(&k, (Shading)(shading % SHADINGS));
             case_camera(&k, view);
+            k.s.normals = (Normals)(shading / SHADINGS);
             for (int i = 0; i < CASE_THETA; i += 4) k.f->theta[i] = R(-1000.0);
             view_and_back(y, g, &k);
             for (int i = 0; i < CASE_OUT; i++) CHECK(y[i] == (i < 3 * CASE_PIXELS ? k.s.background[i % 3] : 0), "output %d: %g", i, (double)y[i]);
-            CHECK(first_not_finite(g, CASE_THETA) == -1, "%s: gradient %ld", shading_names[shading], first_not_finite(g, CASE_THETA));
+            CHECK(first_not_finite(g, CASE_THETA) == -1, "%s: gradient %ld", shading_names[shading % SHADINGS], first_not_finite(g, CASE_THETA));
             case_close(&k);
         }
 }
@@ -262,10 +296,11 @@ static void empty_field(void)
 /* A NaN at one node is in the outputs and in the gradient, not replaced on the way; rays far from it are right. */
 static void nan_is_not_hidden(void)
 {
-    for (int shading = 0; shading < SHADINGS; shading++) {
+    for (int shading = 0; shading < SHADINGS * NORMALS_WAYS; shading++) {
         ShadingCase k;
         real y[CASE_OUT], g[CASE_GRADIENT];
-        open_full(&k, shading);
+        open_full(&k, shading % SHADINGS);
+        k.s.normals = (Normals)(shading / SHADINGS);
         k.f->theta[0] = (real)NAN;
         occupancy_update((Occupancy *)k.s.occupancy, k.f, 0);
         view_and_back(y, g, &k);
@@ -274,10 +309,10 @@ static void nan_is_not_hidden(void)
             const int n = render_outputs[i].channels * CASE_PIXELS;
             int finite = 0;
             for (int j = 0; j < n; j++) finite += isfinite(y[at + j]) != 0;
-            CHECK(finite > 0 && finite < n, "%s: %d of %d values of %s are finite", shading_names[shading], finite, n, render_outputs[i].name);
+            CHECK(finite > 0 && finite < n, "%s: %d of %d values of %s are finite", shading_names[shading % SHADINGS], finite, n, render_outputs[i].name);
             at += n;
         }
-        CHECK(first_not_finite(g, CASE_THETA) != -1, "%s: the gradient is finite", shading_names[shading]);
+        CHECK(first_not_finite(g, CASE_THETA) != -1, "%s: the gradient is finite", shading_names[shading % SHADINGS]);
         close_full(&k);
     }
     ShadingCase k;
@@ -360,6 +395,7 @@ int main(void)
     TEST(normals_of_six_densities);
     TEST(shades_of_one_sample);
     TEST(constant_cube_has_normals_at_its_faces);
+    TEST(a_ramp_has_one_normal);
     TEST(threads_and_blocks_change_no_bit);
     TEST(normals_change_no_other_bit);
     TEST(occupancy_at_threshold_nothing);
