@@ -32,7 +32,7 @@ static const Option own[] = {
     { "Options", "svg", OPT_STRING, OPT_HOST, NULL, "FILE", "variance against calls of the prior", 0, 0, NULL },
 };
 /* Of distill, but not here: said otherwise above, or of no use. */
-static const char left_out[] = "preset render-resolution occupancy estimator anneal t-min t-max seed eval-every budget out resume overwrite checkpoint-every particles particle-score lora-lr "
+static const char left_out[] = "preset render-resolution occupancy normals estimator anneal t-min t-max seed eval-every budget out resume overwrite checkpoint-every particles particle-score lora-lr "
                                "background background-lr albedo-share diffuse-prob textureless-prob orientation sparsity opaqueness z-variance tv normal-smooth "
                                "convexity convexity-form";
 

@@ -235,13 +235,21 @@ static int estimate(real *grad, int *t, Distill *d, long done, Arena *arena, con
     return status;
 }
 
+/* Of pictures, which have no jitter, no light and skip nothing. */
+static RenderSettings settings_of_pictures(const Distill *d)
+{
+    const DistillConfig *c = &d->config;
+    return (RenderSettings){ .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] }, .learnt = d->background,
+                             .normals = c->normals };
+}
+
 /* Jitter of view j, or none, for renders of that side. */
 static RenderSettings settings_of(Distill *d, int j, int side)
 {
     const DistillConfig *c = &d->config;
     const size_t rays = (size_t)side * (size_t)side;
-    RenderSettings settings = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] }, .learnt = d->background,
-                                .occupancy = d->occupancy };
+    RenderSettings settings = settings_of_pictures(d);
+    settings.occupancy = d->occupancy;
     if (!c->jitter || c->field == FIELD_IMAGE) return settings;
     rng_uniform(d->jitter, (RngAt){ c->seed, (uint32_t)j, (uint32_t)d->step, RNG_JITTER }, rays * (size_t)c->samples);
     settings.jitter = d->jitter;
@@ -386,12 +394,11 @@ static void planes_of_pixels(real *planes, const real *hwc, size_t pixels)
 int distill_picture(real *rgb, real *depth, real *opacity, real *normal, const Distill *d, const View *view, int h, int w, Err *err)
 {
     const size_t pixels = (size_t)h * (size_t)w;
-    const DistillConfig *c = &d->config;
+    const RenderSettings s = settings_of_pictures(d);
     Camera camera;
     camera_of_view(&camera, view, h, w);
     real *hwc = mem_new((normal == NULL ? 3 : 6) * pixels, sizeof(real), "picture", err);
     if (hwc == NULL) return -1;
-    const RenderSettings s = { .samples = c->samples, .background = { c->background[0], c->background[1], c->background[2] }, .learnt = d->background };
     RenderOut out = { .rgb = hwc, .opacity = opacity, .depth = depth, .normal = normal == NULL ? NULL : hwc + 3 * pixels };
     render_view(&out, d->renderer, d->field, &camera, &s);
     planes_of_pixels(rgb, hwc, pixels);

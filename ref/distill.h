@@ -47,6 +47,7 @@ typedef struct DistillConfig {
     int samples;                    /* a ray */
     int occupancy;                  /* cells a side of the grid by which training renders skip samples (occupied.h); 0: none. Never of an image */
     int jitter;                     /* samples jittered in training */
+    Normals normals;                /* of renders and pictures; analytic: of voxel and sh alone */
     real background[3];
     int learnt;                     /* the background is, and as background_config says; never with consensus or an image */
     BackgroundConfig background_config;

@@ -60,6 +60,7 @@ static int config_read(DistillConfig *c, const Options *o, Err *err)
         .samples = opt_int(o, "samples"),
         .occupancy = opt_int(o, "occupancy"),
         .jitter = opt_flag(o, "jitter"),
+        .normals = (Normals)opt_choice(o, "normals"),
         .views = opt_int(o, "views"),
         .view_mode = (ViewMode)opt_choice(o, "view-mode"),
         .range = {

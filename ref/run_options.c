@@ -113,6 +113,9 @@ static const Option options[] = {
       "training skips samples in cells, N a side, where every 16 steps nothing is found: alpha below 0.001 at the longest spacing of samples, at most "
       "a hundredth of the start's largest density; 0: skips none", 0, 256, NULL },
     { "The field", "jitter", OPT_FLAG, OPT_RESULT, "true", NULL, "samples jittered along the ray in training (--jitter=false: not)", 0, 0, NULL },
+    { "The field", "normals", OPT_CHOICE, OPT_RESULT, "differences", NULL,
+      "of lit renders, regularisers and pictures: from six densities around, as the frameworks have it; of voxel and sh also the exact gradient", 0, 0,
+      normals_names },
     { "The field", "background", OPT_CHOICE, OPT_RESULT, "fixed", NULL,
       "what is behind it: the scenes' grey; a colour, or a network of the ray's direction, that is learnt along", 0, 0, backgrounds },
     { "The field", "background-lr", OPT_REAL, OPT_RESULT, "0.01", NULL, "Adam's learning rate for it at the start, falling as --lr does", 1e-9, 1000, NULL },

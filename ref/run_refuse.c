@@ -13,7 +13,7 @@ static int refuse(const Options *o, const char *const *names, const char *becaus
 
 static int image_check(const Options *o, Err *err)
 {
-    static const char *const voxels[] = { "samples", "occupancy", "jitter", "blob", "blob-slope", "background", "background-lr", NULL }, *const cameras[] = { "view-mode", "render-resolution", "camera-jitter", "target-jitter", "up-jitter", NULL };
+    static const char *const voxels[] = { "samples", "occupancy", "jitter", "normals", "blob", "blob-slope", "background", "background-lr", NULL }, *const cameras[] = { "view-mode", "render-resolution", "camera-jitter", "target-jitter", "up-jitter", NULL };
     static const char *const light[] = { "albedo-share", "diffuse-prob", "textureless-prob", NULL };
     if (opt_choice(o, "field") != 0) return 0;
     if (refuse(o, voxels, "found with --field image, which is pixels alone; expected --field voxel", err) != 0) return -1;
@@ -35,6 +35,9 @@ static int field_check(const Options *o, Err *err)
     for (size_t i = 0; i < sizeof of_field / sizeof of_field[0]; i++)
         if (opt_given(o, of_field[i].option) && (of_field[i].fields >> kind & 1) == 0)
             return err_set(err, "--%s: found with --field %s, expected --field %s", of_field[i].option, field_kind_names[kind], of_field[i].words);
+    if (opt_choice(o, "normals") == NORMALS_ANALYTIC && !field_has_slope((FieldKind)kind))
+        return err_set(err, "--normals: found analytic with --field %s, expected differences, or --field voxel or sh, whose density has a gradient written out",
+                       field_kind_names[kind]);
     if (kind == FIELD_HASHGRID && opt_given(o, "hash-start") && opt_int(o, "hash-start") > opt_int(o, "hash-levels"))
         return err_set(err, "--hash-start: found %d, expected at most --hash-levels, %d", opt_int(o, "hash-start"), opt_int(o, "hash-levels"));
     return 0;

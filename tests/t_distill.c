@@ -434,6 +434,35 @@ static void a_checkpoint_is_finite(void)
     unlink(path);
 }
 
+/* Analytic normals light the renders of a step, and are in pictures. */
+static void normals_are_as_asked_for(void)
+{
+    for (int kind = FIELD_VOXEL; kind < FIELD_KINDS; kind++) {
+        if (!field_has_slope((FieldKind)kind)) continue;
+        const View view = { R(20.0), R(33.0), R(2.5), R(40.0) };
+        real picture[NORMALS_WAYS][3 * PIXELS], want[3 * PIXELS];
+        Setup s[NORMALS_WAYS];
+        for (int way = 0; way < NORMALS_WAYS; way++) {
+            StepLog log;
+            DistillConfig c = grid_config((FieldKind)kind);
+            c.occupancy = 0;
+            c.normals = (Normals)way;
+            c.shading = (ShadingSchedule){ 0, 1, 0 };
+            setup(&s[way], &c);
+            CHECK_OK(distill_picture(NULL, NULL, NULL, picture[way], s[way].d, &view, SIDE, SIDE, &s[way].err), &s[way].err);
+            const RenderSettings settings = { .samples = c.samples, .normals = (Normals)way };
+            Camera camera;
+            camera_look_at(&camera, 20, 33, 2.5, 40, SIDE, SIDE);
+            render_view(&(RenderOut){ .normal = want }, s[way].d->renderer, s[way].d->field, &camera, &settings);
+            for (int i = 0; i < 3 * PIXELS; i++) CHECK(picture[way][i % 3 * PIXELS + i / 3] == want[i], "%s, value %d", normals_names[way], i);
+            CHECK_OK(distill_step(s[way].d, &log), &s[way].err);
+        }
+        CHECK(memcmp(picture[0], picture[1], sizeof picture[0]) != 0, "%s: pictures", field_kind_names[kind]);
+        CHECK(memcmp(s[0].d->gradient, s[1].d->gradient, s[0].d->field->n * sizeof(real)) != 0, "%s: gradients", field_kind_names[kind]);
+        for (int way = 0; way < NORMALS_WAYS; way++) teardown(&s[way]);
+    }
+}
+
 /* An image is of one view, the same in every step, within the range that cameras may have; its picture becomes the prior's. */
 static void an_image_has_one_view(void)
 {
@@ -579,6 +608,7 @@ int main(void)
     TEST(a_grid_is_remembered);
     TEST(a_grid_hides_no_nan);
     TEST(a_checkpoint_is_finite);
+    TEST(normals_are_as_asked_for);
     TEST(an_image_has_one_view);
     TEST(a_nan_stops_the_run);
     TEST(what_blows_up_is_named);
