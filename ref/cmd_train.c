@@ -25,10 +25,10 @@
 enum { LOG_EVERY = 10, SLOT = 2, ROW_BYTES = 128 };
 
 static const char *const examples[] = {
-    "sdref train prior --out runs/prior              # the shipped prior, from nothing",
+    "sdref train prior --out runs/prior              # the shipped prior's first part, from nothing",
     "sdref train prior --out runs/prior --resume     # go on where it stopped",
     "sdref train prior --out runs/try --steps 500 --prediction epsilon",
-    "sdref train prior --from runs/prior/model --seed 1 --lr 0.0005 --out runs/more     # more pictures, from its weights",
+    "sdref train prior --from runs/prior/model --seed 1 --lr 0.0005 --steps 8000 --out runs/more     # its second part",
     "sdref train depth --out runs/depth              # the shipped depth network",
     NULL
 };

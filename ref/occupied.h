@@ -1,6 +1,6 @@
 /* occupied.h -- the occupancy grid of a run (render/occupancy.h): its threshold, when it is updated
  *
- * Training renders skip samples where the grid sees nothing. Pictures and PSNRs do not: they are of the field, whoever made it.
+ * Training renders skip samples where the grid sees nothing. Pictures and PSNRs do not: they are of the field as it is.
  * Each particle has a grid of its own, which is updated before its steps 16, 32 and so on, counted from 0 [NGP22 App.E]. The threshold is the least of
  *   1e-3 / d, d = 2 sqrt(3) / N: the longest ray's samples lie d apart, so a sample's alpha, 1 - exp(-density d), is below 1e-3 at a point looked at;
  *             Instant-NGP has 1e-2
