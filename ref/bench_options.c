@@ -77,3 +77,58 @@ int bench_load_given(Options *settings, const BenchAsked *a, const Estimator *e,
     }
     return 0;
 }
+
+/* ---- settings of one estimator each ---- */
+
+typedef struct Each { char estimator[16], option[32], value[160]; } Each;
+
+/* The entry at `at`, up to a comma or the end, in its three parts. */
+static int each_read(Each *x, const char *at, Err *err)
+{
+    const size_t n = strcspn(at, ","), name = strcspn(at, ":,"), option = strcspn(at, "=,");
+    if (name == 0 || option == n || option < name + 2 || name >= sizeof x->estimator || option - name > sizeof x->option || n - option > sizeof x->value)
+        return err_set(err, "--each: found '%.*s', expected NAME:OPTION=VALUE, with commas between such", (int)(n < 60 ? n : 60), at);
+    snprintf(x->estimator, sizeof x->estimator, "%.*s", (int)name, at);
+    snprintf(x->option, sizeof x->option, "%.*s", (int)(option - name - 1), at + name + 1);
+    snprintf(x->value, sizeof x->value, "%.*s", (int)(n - option - 1), at + option + 1);
+    return 0;
+}
+
+static const Option *each_option(const BenchAsked *a, const char *name)
+{
+    for (int i = a->table->own; i < a->table->command.noptions; i++)
+        if (strcmp(a->table->option[i].name, name) == 0 && a->table->option[i].scope != OPT_HOST) return &a->table->option[i];
+    return NULL;
+}
+
+int bench_load_each(Options *settings, const BenchAsked *a, const char *list, const Estimator *e, Err *err)
+{
+    Each x;
+    for (const char *at = list; at != NULL && *at != '\0'; at += *at == ',') {
+        if (each_read(&x, at, err) != 0) return -1;
+        at += strcspn(at, ",");
+        if (strcmp(x.estimator, e->name) != 0) continue;
+        const Option *d = each_option(a, x.option);
+        if (d == NULL) return err_set(err, "--each: found '%s:%s', expected an option of the runs of this bench", x.estimator, x.option);
+        if (bench_is_own(d) && !list_has(e->options, d->name)) return err_set(err, "--each: found '%s:%s', but %s does not read it", x.estimator, x.option, e->name);
+        if (opt_load(settings, x.option, x.value, "--each", err) != 0) return -1;
+    }
+    return 0;
+}
+
+int bench_check_each(const BenchAsked *a, const char *list, Err *err)
+{
+    Each x;
+    for (const char *at = list; at != NULL && *at != '\0'; at += *at == ',') {
+        if (each_read(&x, at, err) != 0) return -1;
+        at += strcspn(at, ",");
+        int i = 0;
+        while (i < a->count && strcmp(a->estimator[i]->name, x.estimator) != 0) i++;
+        if (i == a->count) return err_set(err, "--each: found '%s', expected one of the estimators of this bench", x.estimator);
+        Options *o = opt_new(&distill_command, err);
+        const int status = o == NULL ? -1 : bench_load_each(o, a, list, a->estimator[i], err);
+        opt_free(o);
+        if (status != 0) return -1;
+    }
+    return 0;
+}

@@ -26,6 +26,10 @@ int bench_read_estimators(BenchAsked *a, const char *standard, const char *all, 
 int bench_check_own(const BenchAsked *a, Err *err);
 /* What was given on the command line, into the settings of a run by estimator e. */
 int bench_load_given(Options *settings, const BenchAsked *a, const Estimator *e, Err *err);
+/* "sdi:guidance-inverse=0,ism:t-max=0.8": settings of one estimator each, after those above. `bench_check_each`: is every entry one of an asked estimator that reads
+ * it, with a value of its kind? -1 with err set. `bench_load_each`: those of e into the settings of its run. list NULL: none. */
+int bench_check_each(const BenchAsked *a, const char *list, Err *err);
+int bench_load_each(Options *settings, const BenchAsked *a, const char *list, const Estimator *e, Err *err);
 int bench_is_own(const Option *d);        /* is it an option that not every estimator reads? */
 
 #endif

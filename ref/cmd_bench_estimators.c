@@ -2,7 +2,7 @@
  *
  * A run each, as `sdref distill` makes it with its defaults for that estimator, with the same seed. What came out is shown in a sheet, a row an estimator:
  * of an image itself, of a volume the view of image_view and the one from behind it; and the judge (ref/judge.h) says of how many of the run's views
- * it recognises the prompt's object and colour. That is no verdict on the estimators: learning rates and schedules are one for all.
+ * it recognises the prompt's object and colour. That is no verdict on the estimators: learning rates and schedules are one for all, but for what --each says.
  */
 #include "ref/bench_options.h"
 #include "ref/cli.h"
@@ -22,10 +22,12 @@ enum { PROMPTS = 6, SIDES = 2, CELLS = BENCH_ESTIMATORS * PROMPTS * SIDES, LABEL
 static const char *const examples[] = {
     "sdref bench estimators \"a red mug\" \"a yellow duck\" --prior weights/prior --guidance 3 --field image --budget 1000 --sheet sheet.png",
     "sdref bench estimators \"a yellow duck\" --estimators sds,sdi --budget 4000 --csv duck.csv",
+    "sdref bench estimators \"a red mug\" --estimators sds,sdi,ism --each sdi:guidance-inverse=0,ism:t-max=0.8,ism:lr=0.1",
     NULL
 };
 static const Option own[] = {
     { "Options", "estimators", OPT_STRING, OPT_RESULT, NULL, "LIST", "with commas between them. Default: all, but of a volume not dsd_star", 0, 0, NULL },
+    { "Options", "each", OPT_STRING, OPT_RESULT, NULL, "LIST", "what one estimator has otherwise: NAME:OPTION=VALUE, with commas between them", 0, 0, NULL },
     { "Options", "budget", OPT_INT, OPT_RESULT, "1000", "CALLS", "predictions of the prior, and of vsd's LoRA, in each run", 1, 2000000000, NULL },
     { "Options", "judge", OPT_STRING, OPT_RESULT, JUDGE_FOLDER, "FOLDER", "the network that says what a view shows, of 64 pixels a side", 0, 0, NULL },
     { "Options", "sheet", OPT_STRING, OPT_HOST, NULL, "FILE", "the pictures as a PNG; an older file is replaced, here and below", 0, 0, NULL },
@@ -97,6 +99,11 @@ static int show(Bench *b, const Run *run, const Result *r, Err *err)
     return status;
 }
 
+static const char *each_list(const Bench *b)
+{
+    return opt_has(b->asked.o, "each") ? opt_string(b->asked.o, "each") : NULL;
+}
+
 static int run_to_end(Run *run, Progress *progress, long before)
 {
     Distill *d = run->distill;
@@ -119,6 +126,7 @@ static int one_run(Result *r, Bench *b, const Estimator *e, const char *prompt, 
     if (status == 0) status = opt_load(o, "estimator", e->name, "--estimators", err);
     if (status == 0) status = opt_load(o, star ? "steps" : "budget", length, "--budget", err);
     if (status == 0) status = bench_load_given(o, &b->asked, e, err);
+    if (status == 0) status = bench_load_each(o, &b->asked, each_list(b), e, err);
     if (status == 0) status = run_open(&run, o, prompt, "", err);
     if (status == 0) {
         status = run_to_end(&run, progress, before);
@@ -205,6 +213,7 @@ int cmd_bench_estimators(int argc, char *const *argv)
         status = bench_read_estimators(&b->asked, flat ? image : volume, flat ? image : volume, "it follows one image: --field image", &err);
     }
     if (status == 0) status = bench_check_own(&b->asked, &err);
+    if (status == 0) status = bench_check_each(&b->asked, each_list(b), &err);
     if (status == 0) {
         b->judge = judge = judge_open(opt_string(o, "judge"), &err);
         status = judge == NULL ? -1 : bench(b, &err);

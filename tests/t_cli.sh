@@ -322,6 +322,16 @@ variances() {   # of a new image, by threads; of a run's field
     verdict=ok
     [ "$(grep -c . "$work/e.csv")" -eq 3 ] || verdict="$(cat "$work/e.csv")"
     say "$verdict" "bench estimators, a row a run"
+    gives "bench estimators, each its own" 0 'fsd *1 *4 * of 8 *' "$sdref" bench estimators "a red mug" --estimators sds,fsd $small --csv "$work/e2.csv" --each fsd:lr=0.9
+    case $(diff "$work/e.csv" "$work/e2.csv" | grep '^[<>]') in
+    "< fsd,"*"> fsd,"*) verdict=ok ;;
+    *) verdict=$(diff "$work/e.csv" "$work/e2.csv") ;;
+    esac
+    say "$verdict" "bench estimators, whose setting it is"
+    refuses "a setting of one, without a value" "*--each*'fsd:lr'*NAME:OPTION=VALUE*" "$sdref" bench estimators "a red mug" --estimators sds,fsd --each sds:lr=1,fsd:lr
+    refuses "a setting of one that is not there" "*--each*'sdi'*" "$sdref" bench estimators "a red mug" --estimators sds,fsd --each sdi:lr=1
+    refuses "a setting that the one does not read" "*--each*'sds:delta-t'*" "$sdref" bench estimators "a red mug" --estimators sds,fsd --each sds:delta-t=9
+    refuses "a setting of one that is another's matter" "*--each*'sds:steps'*" "$sdref" bench estimators "a red mug" --estimators sds,fsd --each sds:steps=9
     gives "bench estimators of images" 0 'dsd_star *1 *2 * of 1 *' "$sdref" bench estimators "a red mug" --field image --estimators dsd_star --cameras 4 --budget 4 --quiet --judge "$judge_net"
     refuses "an image's estimator of a volume" "*--estimators*'dsd_star'*--field image*" "$sdref" bench estimators "a red mug" --estimators dsd_star
     refuses "bench estimators of nothing that is known" '*"a rd mug"*red*' "$sdref" bench estimators "a rd mug" --judge "$judge_net"
