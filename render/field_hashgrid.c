@@ -1,8 +1,8 @@
 /* field_hashgrid.c -- the hash grid, a panel of points at a time, bit for bit field_hashgrid_plain.c
  *
  * Levels outside, panels of MLP_LANES points inside, so that one level's table is in use at a time. Places and weights of the corners are loops over
- * points that vectorise, so is the sum over corners, a gather. The adjoint adds to the table point by point, each node's sum in the order of the
- * points, as the definition has it: a node belongs to one level.
+ * points that vectorise, and so is the sum over corners, of nodes that were copied side by side before. The adjoint adds to the table point by point,
+ * each node's sum in the order of the points, as the definition has it: a node belongs to one level.
  */
 #include "render/field_kinds.h"
 #include "render/hashgrid.h"
@@ -76,7 +76,7 @@ static int encoding(const Field *f) { return f->config.levels * f->config.featur
 
 /* ---- encoding ---- */
 
-typedef struct Corners { int at[8][LANES]; real w[8][LANES]; } Corners;        /* entries of a level's table, weights */
+typedef struct Corners { uint32_t at[8][LANES]; real w[8][LANES]; } Corners;   /* entries of a level's table, weights */
 
 /* Along one axis: the cells that hold coordinates p, of which n exist, and how far into them. */
 static void cells_of(uint32_t cell[LANES], real f[LANES], const real *p, int n, int cells)
@@ -98,12 +98,12 @@ static void entries(Corners *k, const uint32_t *restrict x, const uint32_t *rest
     if (level.dense)
         for (int i = 0; i < LANES; i++) {
             const uint32_t at = x[i] + N * (y[i] + N * z[i]);
-            for (uint32_t d = 0; d < 8; d++) k->at[d][i] = (int)(at + (d & 1) + (d >> 1 & 1) * N + (d >> 2) * N * N);
+            for (uint32_t d = 0; d < 8; d++) k->at[d][i] = at + (d & 1) + (d >> 1 & 1) * N + (d >> 2) * N * N;
         }
     else
         for (int i = 0; i < LANES; i++) {
             const uint32_t ay = y[i] * A, bz = z[i] * B;
-            for (uint32_t d = 0; d < 8; d++) k->at[d][i] = (int)(((x[i] + (d & 1)) ^ (ay + (d >> 1 & 1) * A) ^ (bz + (d >> 2) * B)) & mask);
+            for (uint32_t d = 0; d < 8; d++) k->at[d][i] = ((x[i] + (d & 1)) ^ (ay + (d >> 1 & 1) * A) ^ (bz + (d >> 2) * B)) & mask;
         }
 }
 
@@ -122,30 +122,56 @@ static void corners(Corners *k, const real *p, int P, int start, int n, const Fi
 }
 
 /* e (F,n) of a level */
-static inline void gather(real *restrict e, const real *restrict table, const Corners *restrict k, int F, int n)
+static void gather(real *restrict e, const real *restrict table, const Corners *restrict k, int F, int n)
 {
-    for (int feature = 0; feature < F; feature++) {
-        real few[LANES], *sum = n < LANES ? few : e + feature * n;
-        for (int i = 0; i < LANES; i++) {
+    for (int j = 0; j < F; j++)
+        for (int i = 0; i < n; i++) {
             real s = 0;
-            for (int c = 0; c < 8; c++) s = r_fma(k->w[c][i], table[k->at[c][i] * F + feature], s);
-            sum[i] = s;
+            for (int c = 0; c < 8; c++) s = r_fma(k->w[c][i], table[k->at[c][i] * (uint32_t)F + (uint32_t)j], s);
+            e[j * n + i] = s;
         }
-        if (n < LANES) memcpy(e + feature * n, few, (size_t)n * sizeof(real));
-    }
 }
 
 /* dtable += w de; de (F,n) */
-static inline void scatter(real *restrict dtable, const real *restrict de, const Corners *restrict k, int F, int n)
+static void scatter(real *restrict dtable, const real *restrict de, const Corners *restrict k, int F, int n)
 {
-    real side[LANES * FEATURES_MAX];                                   /* a point's features side by side */
-    for (int i = 0; i < n; i++)
-        for (int j = 0; j < F; j++) side[i * F + j] = de[j * n + i];
     for (int i = 0; i < n; i++)
         for (int c = 0; c < 8; c++) {
-            real *node = dtable + k->at[c][i] * F, sum[FEATURES_MAX];
-            for (int j = 0; j < F; j++) sum[j] = r_fma(k->w[c][i], side[i * F + j], node[j]);
-            for (int j = 0; j < F; j++) node[j] = sum[j];
+            real *node = dtable + k->at[c][i] * (uint32_t)F;
+            for (int j = 0; j < F; j++) node[j] = r_fma(k->w[c][i], de[j * n + i], node[j]);
+        }
+}
+
+/* The usual two features. TRAP: a node is copied as a struct, one load and one store; values or a memcpy gcc makes into gathers over points, which
+ * take longer. */
+typedef struct Node { real v[2]; } Node;
+
+static void gather_2(real *restrict e, const Node *restrict table, const Corners *restrict k, int n)
+{
+    real nodes[8][2 * LANES], sum[2][LANES];
+    for (int i = 0; i < LANES; i++)
+        for (int c = 0; c < 8; c++) *(Node *)&nodes[c][2 * i] = table[k->at[c][i]];
+    for (int i = 0; i < LANES; i++) {
+        real s = 0, t = 0;
+        for (int c = 0; c < 8; c++) {
+            s = r_fma(k->w[c][i], nodes[c][2 * i], s);
+            t = r_fma(k->w[c][i], nodes[c][2 * i + 1], t);
+        }
+        sum[0][i] = s;
+        sum[1][i] = t;
+    }
+    for (int j = 0; j < 2; j++) memcpy(e + j * n, sum[j], (size_t)n * sizeof(real));
+}
+
+static void scatter_2(Node *restrict dtable, const real *restrict de, const Corners *restrict k, int n)
+{
+    Node d[LANES];
+    for (int i = 0; i < n; i++) d[i] = (Node){ { de[i], de[n + i] } };
+    for (int i = 0; i < n; i++)
+        for (int c = 0; c < 8; c++) {
+            Node sum = dtable[k->at[c][i]];
+            for (int j = 0; j < 2; j++) sum.v[j] = r_fma(k->w[c][i], d[i].v[j], sum.v[j]);
+            dtable[k->at[c][i]] = sum;
         }
 }
 
@@ -165,7 +191,7 @@ static void encode(real *kept, size_t one, const real *p, const Field *f, int P)
                 continue;
             }
             corners(&k, p, P, i, n, c, level);
-            if (F == 2) gather(e, table, &k, 2, n);                    /* the usual number, as a constant */
+            if (F == 2) gather_2(e, (const Node *)table, &k, n);
             else gather(e, table, &k, F, n);
         }
     }
@@ -183,7 +209,7 @@ static void encode_pull(real *restrict dtable, const real *restrict kept, size_t
             const real *de = kept + (size_t)i * one + l * F * n;
             Corners k;
             corners(&k, p, P, i, n, c, level);
-            if (F == 2) scatter(dlevel, de, &k, 2, n);
+            if (F == 2) scatter_2((Node *)dlevel, de, &k, n);
             else scatter(dlevel, de, &k, F, n);
         }
     }
