@@ -1,5 +1,9 @@
 # sdref: `make run` for a first picture, `make test` for the proof, `make help` for the rest.
 CC      ?= cc
+# As many jobs as cores, unless -j says otherwise; goals that are named together (make clean all) come one after the other.
+ifeq ($(MAKELEVEL)$(word 2,$(MAKECMDGOALS)),0)
+MAKEFLAGS += -j$(or $(shell getconf _NPROCESSORS_ONLN 2>/dev/null),2)
+endif
 # the flag, if the compiler can build a program with it
 takes    = $(shell echo 'int main(void) { return 0; }' | $(CC) $(1) -x c -o /dev/null - 2>/dev/null && echo $(1))
 OPT     ?= -O3
@@ -13,8 +17,12 @@ Q       := $(if $(V),,@)
 # The flags that make the bits: changing this line changes results.
 BITS    := -std=c11 -ffp-contract=off -fno-fast-math -fno-math-errno -fno-trapping-math
 WARN    := -Wall -Wextra -Wshadow -Wdouble-promotion -Wfloat-conversion -Werror=double-promotion -Werror=float-conversion
-FLAGS    = $(BITS) $(OPT) $(ARCH) -g $(WARN) $(if $(filter 1,$(OPENMP)),-fopenmp,-Wno-unknown-pragmas) \
+FLAGS    = $(BITS) $(LEVEL) $(ARCH) -g $(WARN) $(if $(filter 1,$(OPENMP)),-fopenmp,-Wno-unknown-pragmas) \
            -D_POSIX_C_SOURCE=200809L -I. $(CFLAGS)
+LEVEL    = $(OPT)
+# Tests are compiled with less effort than what they test, but that of the elementary functions, which are inlined into it.
+$(BUILD)/f32/tests/t%.o $(BUILD)/f64/tests/t%.o: LEVEL = $(if $(filter file,$(origin OPT)),-O1,$(OPT))
+$(BUILD)/f32/tests/t_elem.o $(BUILD)/f64/tests/t_elem.o: LEVEL = $(OPT)
 LINK     = $(CC) $(FLAGS) $(LDFLAGS) -o $@ $^ -lm
 SRC     := $(wildcard tensor/*.c weights/*.c nn/*.c sampler/*.c render/*.c) $(filter-out ref/main.c,$(wildcard ref/*.c))
 HEADERS := $(wildcard tensor/*.h weights/*.h nn/*.h sampler/*.h render/*.h ref/*.h)

@@ -82,8 +82,8 @@ words() {
     refuses "voxels of an image" '*--grid*--field image*--field voxel*' "$sdref" distill "a red mug" --field image --grid 8 --out "$work/none"
     refuses "an inversion that is not made" '*--noise-scale*--kappa inversion*' "$sdref" distill "a red mug" --estimator sdi --kappa fixed --noise-scale 0 --out "$work/none"
     refuses "dsd_star in 3-D" '*dsd_star*--field image*' "$sdref" distill "a red mug" --estimator dsd_star --out "$work/none"
-    refuses "a picture from nowhere" '*--reference-view*AZIMUTH,ELEVATION*' "$sdref" distill "a red mug" --reference x.png --out "$work/none"
-    refuses "a picture that is none" "*$golden/schedules.safetensors*PNG*" "$sdref" distill "a red mug" --cameras 4 --reference "$golden/schedules.safetensors" --reference-view 0,0 --out "$work/none"
+    refuses "a picture from nowhere" '*--reference-view*AZIMUTH,ELEVATION*' "$sdref" distill "a red mug" --cameras 5 --reference x.png --out "$work/none"
+    refuses "a picture that is none" "*$golden/schedules.safetensors*PNG*" "$sdref" distill "a red mug" --cameras 5 --reference "$golden/schedules.safetensors" --reference-view 0,0 --out "$work/none"
     refuses "mu of one view from the others" '*--mu*leave-one-out*--views 2*' "$sdref" distill "a red mug" --estimator ssd --mu leave-one-out --views 1 --out "$work/none"
     refuses "a baseline that asks no network" '*--depth-net*quadratic*depth or normals*' "$sdref" distill "a red mug" --estimator ssd --depth-net none --out "$work/none"
     refuses "a negative prompt of the exact prior" '*--negative*folder*' "$sdref" distill "a red mug" --negative "a cat" --out "$work/none"
@@ -180,11 +180,11 @@ traces() {   # of this program, judged by both
         gives "trace sdi, kappa $kappa" 0 '' "$sdref" trace --estimator sdi --set kappa=$kappa --resolution 8 --cameras 4 --out "$work/step-$number"
         gives "verify sdi, kappa $kappa" 0 'fine: *' "$sdref" verify "$work/step-$number"
     done
-    refuses "no kappa" "*kappa*'descent'*gradient-descent*" "$sdref" trace --estimator sdi --set kappa=descent --out "$work/two"
+    refuses "no kappa" "*kappa*'descent'*gradient-descent*" "$sdref" trace --estimator sdi --set kappa=descent --cameras 4 --out "$work/two"
     refuses "a wrong number of moves" '*inversion_steps*expected 6*' "$sdref" trace --estimator sdi --set form=official --resolution 8 --cameras 4 --out "$work/two"
-    refuses "another estimator's setting" '*--set*w1=2*sds*' "$sdref" trace --set w1=2 --out "$work/two"
-    refuses "a setting without value" '*--set*w1*csd*' "$sdref" trace --estimator csd --set w1 --out "$work/two"
-    refuses "no number" '*w1*abc*number*' "$sdref" trace --estimator csd --set w1=abc --out "$work/two"
+    refuses "another estimator's setting" '*--set*w1=2*sds*' "$sdref" trace --set w1=2 --cameras 4 --out "$work/two"
+    refuses "a setting without value" '*--set*w1*csd*' "$sdref" trace --estimator csd --set w1 --cameras 4 --out "$work/two"
+    refuses "no number" '*w1*abc*number*' "$sdref" trace --estimator csd --set w1=abc --cameras 4 --out "$work/two"
     gives "compare two kinds of trace" 1 'short: *' "$sdref" compare "$work/e-$number" "$work/r-$number"
 }
 
@@ -268,7 +268,7 @@ stopped_and_resumed() {   # FOLDER
         "$sdref" distill "a red mug" $settings $long $again --quiet --out "$1" >"$work/out" 2>"$work/err" </dev/null &
         pid=$!                                             # of the program itself: no function in between
         if [ $moment = checkpoint ]; then
-            while kill -0 $pid 2>/dev/null && [ "$(cksum "$1/state.safetensors" 2>&1)" = "$before" ]; do :; done
+            while kill -0 $pid 2>/dev/null && [ "$(cksum "$1/state.safetensors" 2>&1)" = "$before" ]; do sleep 0.01; done
         else sleep $moment; fi
         if [ $moment = 0.05 ] || [ $moment = 0.03 ]; then kill -INT $pid 2>/dev/null; else kill -KILL $pid 2>/dev/null; fi
         wait $pid 2>/dev/null

@@ -8,6 +8,7 @@
 #include "ref/phi.h"
 #include "tensor/adam.h"
 #include "tensor/mem.h"
+#include "tensor/par.h"
 #include "tensor/rng.h"
 #include "tests/harness.h"
 
@@ -285,6 +286,7 @@ static void the_best_coefficient_of_the_noise_falls_with_time(void)
 
 int main(void)
 {
+    par_threads_set(1);                       /* images of two values are not worth more */
     TEST(variance_falls_from_sds_over_asd_to_dsd);
     TEST(noise_chooses_the_mode_but_not_of_sdi);
     TEST(the_other_sign_of_cds_runs_away);

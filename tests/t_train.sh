@@ -94,7 +94,7 @@ courses() {
     rm -rf parts
 }
 
-# Past the first row of the log, which a resumed training takes over, and holds the sums of the second.
+# Of either network: past the first row of the log, which a resumed training takes over, and holds the sums of the second.
 longer() {
     gives "16 steps" "long: 12 of 16 steps, $number" train --decay 0.25 --batch 2 --steps 16 --until 12 --out long
     case $(cat long/log.csv) in "step,loss,grad_norm,lr${newline}10,"*,*,0.0000*) say ok "a row of the log" ;; *) say "$(cat long/log.csv)" "a row of the log" ;; esac
@@ -107,7 +107,7 @@ longer() {
 
 # Another training that begins with the weights of `whole`: at a rate that moves nothing they come out as they went in.
 from_weights() {
-    anew="--batch 4 --steps 4 --seed 8 --warmup 2"
+    anew="--batch 2 --steps 4 --seed 8 --warmup 2"
     gives "from weights" "more: 4 of 4 steps, $number" train $anew --from whole/model --out more
     gives "from weights, stopped" "halves: 2 of 4 steps, $number" train $anew --from whole/model --until 2 --out halves
     gives "from weights, resumed" "halves: 4 of 4 steps, $number" train $anew --resume --out halves
@@ -157,6 +157,7 @@ refusals() {
 depth() {
     is_depth
     courses
+    longer
     refuses "a prediction of depth" '--prediction: found with depth, expected with prior alone*' train $short --prediction v --out none
     refuses "a prior's training as one of depth" 'prior/state.safetensors: a training of prior, expected depth' train $short --resume --out prior
     refuses "another seed of depth" '--seed: found 8*has 7*' train --batch 4 --steps 4 --seed 8 --warmup 2 --resume --out whole
@@ -174,7 +175,6 @@ for program in sdref sdref-f64; do
     courses
     refuses "the other program's" "whole/state.safetensors: tensor '*'*" "$other" train prior $short --resume --out whole
     if [ $program = sdref ]; then
-        longer
         from_weights
         refusals
         mv kept prior
