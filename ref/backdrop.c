@@ -30,15 +30,15 @@ void backdrop_begin(Backdrop *b)
     for (size_t i = 0; b->background != NULL && i < b->background->n; i++) b->background->gradient[i] = 0;
 }
 
-int backdrop_step(Backdrop *b, double lr, long count, long step, Err *err)
+int backdrop_step(Backdrop *b, double lr, long count, Err *err)
 {
     if (b->background == NULL) return 0;
     const size_t n = b->background->n;
     const AdamConfig adam = { .lr = lr, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-15 };
-    if (state_finite(b->background->gradient, n, "the background's gradient", step, err) != 0) return -1;
+    if (state_finite(b->background->gradient, n, "the background's gradient", err) != 0) return -1;
     adam_step(b->background->theta, b->m, b->v, b->background->gradient, n, adam, count);
-    if (state_finite(b->background->theta, n, "the background's parameters", step, err) != 0) return -1;
-    return state_finite(b->v, n, "Adam's second moment of the background", step, err);
+    if (state_finite(b->background->theta, n, "the background's parameters", err) != 0) return -1;
+    return state_finite(b->v, n, "Adam's second moment of the background", err);
 }
 
 /* ---- the checkpoint ---- */

@@ -14,8 +14,8 @@ typedef struct Backdrop { Background *background; real *m, *v; } Backdrop;      
 int  backdrop_new(Backdrop *b, const BackgroundConfig *config, uint64_t seed, int particle, Err *err);
 void backdrop_free(Backdrop *b);
 void backdrop_begin(Backdrop *b);                         /* gradient <- 0; of none, here and below, nothing is done */
-/* One step of Adam, number `count` from 1. -1: a gradient or parameter that is not finite, named with `step`. */
-int  backdrop_step(Backdrop *b, double lr, long count, long step, Err *err);
+/* One step of Adam, number `count` from 1. -1: a gradient or parameter that is not finite, named. */
+int  backdrop_step(Backdrop *b, double lr, long count, Err *err);
 
 /* background, background.adam.m, background.adam.v, .PART behind of mlp; of particle i > 0 .i behind "background". */
 void backdrop_put(const Backdrop *b, StWriter *w, int particle);

@@ -8,7 +8,6 @@
 #include "tensor/rng.h"
 #include "tensor/sum.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static int counted_predict(void *self, real *eps, const real *xt, int t, const Cond *cond, Err *err)
@@ -193,7 +192,7 @@ static int render_all(RenderScore *s, Distill *d, const Tensor *x0, const Camera
         own.learnt = d->particle[i].backdrop.background;
         own.occupancy = d->particle[i].occupancy;
         const Tensor *x = f == d->field ? x0 : picture(d, f, NULL, camera, &own, NULL);
-        if (x == NULL) return err_set(d->err, "step %ld: out of memory", d->step);
+        if (x == NULL) return -1;
         s->image[i] = x->v;
     }
     return 0;
@@ -266,7 +265,6 @@ static int one_view(Views *views, real *gradient, int j, real over)
     const DistillConfig *c = &d->config;
     const int side = render_side(c);
     Tape *tape = d->tape;
-    char name[64];
     int t;
 
     /* 1. addressed draws */
@@ -280,16 +278,15 @@ static int one_view(Views *views, real *gradient, int j, real over)
     /* 2. x0 = 2 g(theta, c) - 1 */
     const RenderBeside *beside = views->pass == PASS_STEP ? regularise_beside(&d->regularise) : NULL;
     Tensor *x0 = picture(d, d->field, gradient, &camera, &settings, beside);
-    if (x0 == NULL) return err_set(d->err, "step %ld: out of memory", d->step);
-    if (state_finite(x0->v, x0->n, "the rendered image", d->step, d->err) != 0) return -1;
+    if (x0 == NULL) return -1;
+    if (state_finite(x0->v, x0->n, "the rendered image", d->err) != 0) return -1;
 
     /* 3. the estimator's gradient, off the tape */
     Arena *arena = arena_new(d->err);
     if (arena == NULL) return -1;
     real *grad = arena_real(arena, x0->n, "grad");
     int status = grad == NULL ? -1 : estimate(grad, &t, d, views->done, arena, x0, j, &camera, &settings, views->pass);
-    snprintf(name, sizeof name, "the estimator's gradient (%s)", c->draw.estimator->name);
-    if (status == 0) status = state_finite(grad, x0->n, name, d->step, d->err);
+    if (status == 0) status = state_finite(grad, x0->n, "the estimator's gradient", d->err);
 
     /* 4. pulled back */
     if (status == 0 && views->pass == PASS_STEP) {
@@ -359,16 +356,16 @@ static int step_of(Distill *d, Particle *p, StepLog *log)
     regularise_grid(&d->regularise, d->gradient, d->field);
     memcpy(log->regulariser, d->regularise.value, sizeof log->regulariser);
     log->grad_rms = r_sqrt(views.grad_square / (real)c->views);
-    if (state_finite(d->gradient, n, "the field's gradient", d->step, d->err) != 0) return -1;
+    if (state_finite(d->gradient, n, "the field's gradient", d->err) != 0) return -1;
 
     /* 5. Adam; lr_k = lr (lr_end / lr)^(k / (N - 1)) */
     const double share = last > 0 ? (double)done / (double)last : 0.0;
     const double lr = (double)c->lr * d_pow((double)c->lr_end / (double)c->lr, share);
     const AdamConfig adam = { .lr = lr, .beta1 = 0.9, .beta2 = 0.99, .eps = 1e-15 };    /* as the frameworks have it */
     adam_step(p->field->theta, p->m, p->v, d->gradient, n, adam, p->step + 1);
-    if (state_finite(p->field->theta, n, "the field's parameters", d->step, d->err) != 0) return -1;
-    if (state_finite(p->v, n, "Adam's second moment of the field", d->step, d->err) != 0) return -1;
-    if (backdrop_step(&p->backdrop, (double)c->background_lr * lr / (double)c->lr, p->step + 1, d->step, d->err) != 0) return -1;
+    if (state_finite(p->field->theta, n, "the field's parameters", d->err) != 0) return -1;
+    if (state_finite(p->v, n, "Adam's second moment of the field", d->err) != 0) return -1;
+    if (backdrop_step(&p->backdrop, (double)c->background_lr * lr / (double)c->lr, p->step + 1, d->err) != 0) return -1;
     if (d->lora != NULL && lora_score_update(d->lora, d->step, d->err) != 0) return -1;
     p->step++;
     d->step++;
@@ -382,6 +379,7 @@ int distill_step(Distill *d, StepLog *log)
     distill_look(d, i);
     const int status = step_of(d, &d->particle[i], log);
     distill_look(d, 0);
+    if (status != 0) err_before(d->err, "step %ld, %s: ", d->step, c->draw.estimator->name);
     return status;
 }
 

@@ -133,7 +133,7 @@ long     distill_done(const Distill *d);
 long     distill_length(const Distill *d);
 /* Levels of a hash grid that count when `done` of `length` are behind: start_levels + floor((levels - start_levels) 2 done / length), at most all. */
 int      distill_levels(const DistillConfig *c, long done, long length);
-/* One step. -1 with err set: memory, the denoiser's error, or a value that is not finite (its tensor, step and index). */
+/* One step. -1 with err set: memory, the denoiser's or a baseline's error, or a value that is not finite (its tensor and index), each after "step K, ESTIMATOR: ". */
 int      distill_step(Distill *d, StepLog *log);
 /* theta, m, v and the occupancy grid of every particle, the step, the calls, of a fitted mu its averages, consensus, of dsd_star the ODE's state and
  * of a LoRA all that it is, to and from a file; a file of other sizes or another field is refused, and one with a value that is not finite. Written

@@ -91,7 +91,7 @@ int lora_score_learn(LoraScore *s, real *loss, const real *x0, const View *view,
     int status = lora_loss(loss, &network, s->tape, x0, s->noise, s->S, t, share, s->n, err);
     tape_rewind(s->tape, mark);
     if (status == 0 && !isfinite(*loss))
-        status = err_set(err, "the LoRA's loss: found %g at t = %d of view %d in step %ld, expected a finite value", (double)*loss, t, j, step);
+        status = err_set(err, "the LoRA's loss: found %g at t = %d of view %d, expected a finite value", (double)*loss, t, j);
     return status;
 }
 
@@ -107,9 +107,9 @@ int lora_score_update(LoraScore *s, long step, Err *err)
         adam_step(theta, s->m + at, s->v + at, w->g, w->n, adam, step + 1);
         memset(w->g, 0, w->n * sizeof *w->g);
         snprintf(name, sizeof name, "%s of the LoRA", w->name);
-        if (state_finite(theta, w->n, name, step, err) != 0) return -1;
+        if (state_finite(theta, w->n, name, err) != 0) return -1;
         snprintf(name, sizeof name, "Adam's second moment of %s of the LoRA", w->name);
-        if (state_finite(s->v + at, w->n, name, step, err) != 0) return -1;
+        if (state_finite(s->v + at, w->n, name, err) != 0) return -1;
         at += w->n;
     }
     return 0;

@@ -23,10 +23,9 @@ int state_read(real *out, const StFile *f, const char *name, Shape s, Err *err)
     return at < 0 ? 0 : err_set(err, "%s: tensor '%s': found %s at index %ld, expected finite values", st_path(f), name, not_finite_name(out[at]), at);
 }
 
-int state_finite(const real *x, size_t n, const char *name, long step, Err *err)
+int state_finite(const real *x, size_t n, const char *name, Err *err)
 {
     const long at = first_not_finite(x, n);
     if (at < 0) return 0;
-    return err_set(err, "%s: found %s at index %ld in step %ld, expected finite values; the last checkpoint is as it was", name,
-                   not_finite_name(x[at]), at, step);
+    return err_set(err, "%s: found %s at index %ld, expected finite values; the last checkpoint is as it was", name, not_finite_name(x[at]), at);
 }

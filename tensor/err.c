@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int err_set(Err *err, const char *format, ...)
 {
@@ -14,6 +15,18 @@ int err_set(Err *err, const char *format, ...)
     va_end(args);
     err->set = 1;
     return -1;
+}
+
+void err_before(Err *err, const char *format, ...)
+{
+    const Err found = *err;
+    va_list args;
+    if (!err->set) return;
+    va_start(args, format);
+    vsnprintf(err->msg, sizeof err->msg, format, args);
+    va_end(args);
+    const size_t at = strlen(err->msg);
+    snprintf(err->msg + at, sizeof err->msg - at, "%s", found.msg);
 }
 
 static BugHandler *handler;

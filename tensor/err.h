@@ -20,6 +20,8 @@ typedef struct { int set; char msg[768]; } Err;          /* start as {0} */
 
 /* Records the message unless one is there already. Always -1, so that `return err_set(...)` reads well. */
 int err_set(Err *err, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Puts words before the message, if there is one: where it happened, which who found it did not know. */
+void err_before(Err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
 typedef void BugHandler(const char *file, int line, const char *message);
 void bug_handler_set(BugHandler *handler);               /* NULL: back to print and abort; a handler must not return */

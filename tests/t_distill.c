@@ -13,18 +13,18 @@
 enum { SIDE = 12, PIXELS = SIDE * SIDE };
 
 /* A prior that knows one flat image: eps = (x_t - alpha c)/sigma, so SDS pulls every view towards the colour c. `poison`: at this call
- * the prediction holds a NaN. `size`: of the predictions, 0: as they are. `seen`: the view it was last asked for. */
-typedef struct Flat { const Schedule *S; real colour[3], size; int calls, poison; View seen; } Flat;
+ * the prediction holds a NaN. `refusal`: at this one there is none. `size`: of the predictions, 0: as they are. `seen`: the view it was last asked for. */
+typedef struct Flat { const Schedule *S; real colour[3], size; int calls, poison, refusal; View seen; } Flat;
 static int flat_predict(void *self, real *eps, const real *xt, int t, const Cond *cond, Err *err)
 {
     Flat *f = self;
     const real at = sched_alpha(f->S, t), st = sched_sigma(f->S, t);
-    (void)err;
     f->seen = cond->view;
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < PIXELS; i++) eps[c * PIXELS + i] = (xt[c * PIXELS + i] - at * f->colour[c]) / st;
     for (int i = 0; i < 3 * PIXELS && f->size > 0; i++) eps[i] *= f->size;
-    if (++f->calls == f->poison) eps[77] = R(0.0) / (R(0.0) * st);
+    if (++f->calls == f->refusal) return err_set(err, "no answer");
+    if (f->calls == f->poison) eps[77] = R(0.0) / (R(0.0) * st);
     return 0;
 }
 
@@ -404,7 +404,7 @@ static void a_grid_hides_no_nan(void)
     while (s.d->step < 20) CHECK_OK(distill_step(s.d, &log), &s.err);
     CHECK(!occupancy_has(s.d->occupancy, (const real[3]){ -1, -1, -1 }), "the corner is live");
     s.d->field->theta[0] = (real)NAN;
-    CHECK(distill_step(s.d, &log) != 0 && strstr(s.err.msg, "found NaN at index 0 in step 20") != NULL, "%s", s.err.msg);
+    CHECK(distill_step(s.d, &log) != 0 && strcmp(s.err.msg, "step 20, sds: the field's parameters: found NaN at index 0, expected finite values; the last checkpoint is as it was") == 0, "%s", s.err.msg);
     teardown(&s);
 }
 
@@ -507,7 +507,7 @@ static void a_nan_stops_the_run(void)
         int status = 0;
         while (status == 0 && s.d->step < 10) status = distill_step(s.d, &log);
         CHECK(status != 0 && s.d->step == 2, "%s: stopped at step %ld", cases[i].estimator, s.d->step);
-        snprintf(name, sizeof name, "the estimator's gradient (%s): found NaN at index 77 in step 2", cases[i].estimator);
+        snprintf(name, sizeof name, "step 2, %s: the estimator's gradient: found NaN at index 77,", cases[i].estimator);
         CHECK(strncmp(s.err.msg, name, strlen(name)) == 0, "%s: %s", cases[i].estimator, s.err.msg);
         CHECK(first_not_finite(s.d->field->theta, s.d->field->n) < 0, "the field is as it was");
         teardown(&s);
@@ -520,9 +520,9 @@ static void what_blows_up_is_named(void)
     enum { PARAMETERS, GRADIENT, RATE, MOMENT, LARGE, BEHIND, BEHIND_MOMENT, BEHIND_LARGE, CAUSES };
     static const char *const says[CAUSES] = {
         [PARAMETERS] = "the rendered image: found NaN", [GRADIENT] = "the field's gradient: found ", [RATE] = "the field's parameters: found ",
-        [MOMENT] = "the field's parameters: found NaN at index 5 ", [LARGE] = "Adam's second moment of the field: found infinity",
-        [BEHIND] = "the rendered image: found NaN", [BEHIND_MOMENT] = "the background's parameters: found NaN at index 1 ",
-        [BEHIND_LARGE] = "Adam's second moment of the background: found infinity at index 1 ",
+        [MOMENT] = "the field's parameters: found NaN at index 5,", [LARGE] = "Adam's second moment of the field: found infinity",
+        [BEHIND] = "the rendered image: found NaN", [BEHIND_MOMENT] = "the background's parameters: found NaN at index 1,",
+        [BEHIND_LARGE] = "Adam's second moment of the background: found infinity at index 1,",
     };
     static const FieldKind kinds[] = { FIELD_VOXEL, FIELD_HASHGRID, FIELD_MLP, FIELD_SH };
     for (int cause = 0; cause < CAUSES; cause++)
@@ -548,12 +548,35 @@ static void what_blows_up_is_named(void)
             if (cause == BEHIND_LARGE) b->v[1] = (real)INFINITY;
             int status = 0;
             while (status == 0 && s.d->step < 4) status = distill_step(s.d, &log);
-            char end[96];
-            snprintf(end, sizeof end, " in step %ld, expected finite values; the last checkpoint is as it was", step);
-            CHECK(status != 0 && strncmp(s.err.msg, says[cause], strlen(says[cause])) == 0 && strstr(s.err.msg, end) != NULL,
+            char start[96];
+            snprintf(start, sizeof start, "step %ld, sds: %s", step, says[cause]);
+            CHECK(status != 0 && strncmp(s.err.msg, start, strlen(start)) == 0 && strstr(s.err.msg, ", expected finite values; the last checkpoint is as it was") != NULL,
                   "cause %d, %s: status %d, '%s'", cause, field_kind_names[c.field], status, s.err.msg);
             teardown(&s);
         }
+}
+
+/* Neither the baselines of ssd nor a prior know of steps. */
+static void what_others_cannot_do_is_placed(void)
+{
+    static const struct { const char *estimator; PhiKind phi; int refusal; const char *says; } cases[] = {
+        { "ssd", PHI_PEARSON_DEPTH, 0, "step 3, ssd: pearson: found depth without variance, expected values that differ" },
+        { "ssd", PHI_QUADRATIC, 7, "step 3, ssd: no answer" },
+        { "asd", PHI_NONE, 13, "step 3, asd: no answer" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        Setup s;
+        StepLog log;
+        DistillConfig c = config();
+        c.draw.estimator = estimator_find(cases[i].estimator);
+        c.phi = cases[i].phi;
+        setup(&s, &c);
+        s.flat.refusal = cases[i].refusal;
+        for (int k = 0; k < 3; k++) CHECK_OK(distill_step(s.d, &log), &s.err);
+        for (size_t k = 0; k < s.d->field->n && cases[i].refusal == 0; k++) s.d->field->theta[k] = R(-1e4);       /* a density of 0 */
+        CHECK(distill_step(s.d, &log) != 0 && strcmp(s.err.msg, cases[i].says) == 0, "%s", s.err.msg);
+        teardown(&s);
+    }
 }
 
 static void memory_failures_are_reported(void)
@@ -573,7 +596,7 @@ static void memory_failures_are_reported(void)
         const int status = d == NULL ? -1 : distill_step(d, &log);
         mem_fail_at(0);
         CHECK((status != 0) == err.set, "allocation %ld: status %d, message %d", n, status, err.set);
-        if (status != 0) CHECK(strstr(err.msg, "out of memory") != NULL, "%s", err.msg);
+        if (status != 0) CHECK(strstr(err.msg, "out of memory") != NULL && (strncmp(err.msg, "step 0, sds: ", 13) == 0) == (d != NULL), "%s", err.msg);
         failures += status != 0;
         distill_free(d);
     }
@@ -612,6 +635,7 @@ int main(void)
     TEST(an_image_has_one_view);
     TEST(a_nan_stops_the_run);
     TEST(what_blows_up_is_named);
+    TEST(what_others_cannot_do_is_placed);
     TEST(memory_failures_are_reported);
     TEST(psnr_known_answers);
     return test_end();

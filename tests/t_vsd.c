@@ -607,7 +607,7 @@ static void trouble_is_reported(void)
     real loss;
     s.x0[7] = (real)INFINITY;
     CHECK(lora_score_learn(l, &loss, s.x0, &front, 2, 9, R(1.0), &s.err) != 0, "an infinity was taken");
-    CHECK(strstr(s.err.msg, "LoRA's loss") != NULL && strstr(s.err.msg, "view 2 in step 9") != NULL, "%s", s.err.msg);
+    CHECK(strstr(s.err.msg, "LoRA's loss") != NULL && strstr(s.err.msg, "of view 2,") != NULL, "%s", s.err.msg);
     s.x0[7] = 0;
     lora_score_free(l);
     s.err = (Err){ 0 };
@@ -615,7 +615,7 @@ static void trouble_is_reported(void)
     const real share = sizeof(real) == 4 ? R(1e28) : (real)1e190;      /* gradients whose squares are not finite */
     CHECK_OK(lora_score_learn(l, &loss, s.x0, &front, 0, 0, share, &s.err), &s.err);
     CHECK(lora_score_update(l, 0, &s.err) != 0 && strstr(s.err.msg, " of the LoRA: found infinity at index ") != NULL
-          && strncmp(s.err.msg, "Adam's second moment of ", 24) == 0 && strstr(s.err.msg, "in step 0") != NULL, "%s", s.err.msg);
+          && strncmp(s.err.msg, "Adam's second moment of ", 24) == 0, "%s", s.err.msg);
     lora_score_free(l);
     int failures = 0;
     for (long n = 1; n < 4000; n += 1 + n / 2) {
