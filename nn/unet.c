@@ -7,6 +7,7 @@
 
 #include "nn/unet_blocks.h"
 #include "nn/unet_embed.h"
+#include "tensor/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,7 +36,7 @@ static int check_times(Net *n, const UNetConfig *u, const char *name, double t)
 {
     const int above_0 = u->time == TIME_FOURIER && !u->conditional;
     if (isfinite(t) && (!above_0 || t > 0)) return 0;
-    return err_set(n->err, "%s: input '%s' holds %g, expected %s", params_source(n->params), name, t,
+    return err_set(n->err, "%s: input '%s' holds %g, expected %s", params_source(n->params), name, text_shown(t),
                    above_0 ? "times above 0, for its logarithm is taken" : "finite numbers");
 }
 
@@ -71,7 +72,7 @@ static int check_labels(Net *n, const UNetConfig *u, const Tensor *x, int64_t B)
         if (u->class_kind == CLASS_TIMESTEP && check_times(n, u, "class_labels", label) != 0) return -1;
         if (u->class_kind == CLASS_TABLE && !(label >= 0 && label < u->class_count && label == floor(label)))
             return err_set(n->err, "%s: input 'class_labels' holds %g, expected whole numbers from 0 to %d", params_source(n->params),
-                           label, u->class_count - 1);
+                           text_shown(label), u->class_count - 1);
     }
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "ref/view_camera.h"
 #include "tensor/mem.h"
 #include "tensor/sum.h"
+#include "tensor/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -98,8 +99,8 @@ static int check_finite(const real *x, size_t n, const Probe *probe, const Lab *
 {
     const long at = first_not_finite(x, n);
     if (at < 0) return 0;
-    return err_set(lab->err, "%s: found %s at index %ld of its gradient in draw %ld, t %d; expected finite values", probe->c->draw.estimator->name,
-                   isnan(x[at]) ? "NaN" : "infinity", at, lab->done, lab->t);
+    return err_set(lab->err, "%s: found %g at index %ld of its gradient in draw %ld, t %d; expected finite values", probe->c->draw.estimator->name,
+                   text_shown((double)x[at]), at, lab->done, lab->t);
 }
 
 /* g (n) of the view and t at hand; heard: NULL, or who listens. */

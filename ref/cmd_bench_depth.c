@@ -2,6 +2,7 @@
 #include "ref/bench_depth.h"
 #include "ref/cli.h"
 #include "tensor/par.h"
+#include "tensor/text.h"
 
 #include <stdio.h>
 
@@ -21,7 +22,7 @@ static const Command command = {
 
 static void print_row(const char *name, const DepthScore *s)
 {
-    printf("%-26s %11.3f %9.3f %9.1f %9.4f\n", name, s->correlation, s->mask, s->angle, s->loss);
+    printf("%-26s %11.3f %9.3f %9.1f %9.4f\n", name, text_shown(s->correlation), text_shown(s->mask), text_shown(s->angle), text_shown(s->loss));
 }
 
 static void print(const BenchDepth *b, const DepthNet *d)

@@ -1,6 +1,7 @@
 /* cmd_compare.c -- sdref compare A B: the comparison of compare.h as a table, the verdict in the last line and the exit code */
 #include "ref/cli.h"
 #include "ref/compare.h"
+#include "tensor/text.h"
 #include "weights/json.h"
 
 #include <inttypes.h>
@@ -41,7 +42,7 @@ static void print_row(const CompareRow *r, int width)
     if (r->max_ulp == ULP_NONE) snprintf(ulp, sizeof ulp, "none");
     else if (r->max_ulp >= UINT64_C(10000000000)) snprintf(ulp, sizeof ulp, "%.3e", (double)r->max_ulp);
     else snprintf(ulp, sizeof ulp, "%" PRIu64, r->max_ulp);
-    if (r->measured) printf(" %10s %10.3e %10.3e %12.9f", ulp, r->max_abs, r->relative, r->cosine);
+    if (r->measured) printf(" %10s %10.3e %10.3e %12.9f", ulp, text_shown(r->max_abs), text_shown(r->relative), text_shown(r->cosine));
     print_why(r);
     printf("\n");
 }

@@ -12,6 +12,7 @@
 #include "ref/scheduler.h"
 #include "tensor/mem.h"
 #include "tensor/sha256.h"
+#include "tensor/text.h"
 #include "weights/file.h"
 #include "weights/json.h"
 #include "weights/shards.h"
@@ -75,7 +76,7 @@ static void print_tensor(const StTensor *t, int width, Values *v)
     sha256_hex(hex, digest);
     printf("  %-*s %-22s %10" PRId64, width, json_show(name, t->name), st_shape(shape, t), t->count);
     if (summarise(&s, t, v) != 0 || s.n == 0) printf(" %11s %11s %11s", "-", "-", "-");
-    else printf(" %11.4g %11.4g %11.4g", s.min, s.max, s.sum / (double)s.n);
+    else printf(" %11.4g %11.4g %11.4g", s.min, s.max, text_shown(s.sum / (double)s.n));
     printf(" %6" PRId64 "  %.16s\n", s.nan, hex);
 }
 

@@ -1,6 +1,7 @@
 /* cmd_verify.c -- sdref verify FILE...: the report of verify.h as a table, the verdict in the last line and the exit code */
 #include "ref/cli.h"
 #include "ref/verify.h"
+#include "tensor/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -25,8 +26,8 @@ static void print_row(const Row *row, int width)
         printf("%-6s %-*s %-5s %s\n", row->ok ? "-" : "WRONG", width, row->name, row->kind == ROW_OURS ? "" : st_dtype_name(row->dtype), kinds[row->kind]);
         return;
     }
-    printf("%-6s %-*s %-5s %12.3e %12.3e   %.0e %.0e", row->ok ? "ok" : "WRONG", width, row->name, st_dtype_name(row->dtype), row->accumulated,
-           row->local, row->bar.accumulated, row->bar.local);
+    printf("%-6s %-*s %-5s %12.3e %12.3e   %.0e %.0e", row->ok ? "ok" : "WRONG", width, row->name, st_dtype_name(row->dtype), text_shown(row->accumulated),
+           text_shown(row->local), row->bar.accumulated, row->bar.local);
     if (!row->ok) printf("   worst at %lld of %s", (long long)row->worst, row->shape);
     printf("\n");
 }
@@ -44,11 +45,11 @@ static void print_verdict(const Report *r)
     }
     const Row *row = &r->rows[r->culprit], *nearest = &r->rows[r->nearest];
     if (!(row->local <= row->bar.local)) {
-        printf("short: '%s' is the first that is wrong by itself (local error %.3e, bar %.0e)", row->name, row->local, row->bar.local);
+        printf("short: '%s' is the first that is wrong by itself (local error %.3e, bar %.0e)", row->name, text_shown(row->local), row->bar.local);
         if (r->before >= 0) printf("; all before it are right by themselves, up to '%s'", r->rows[r->before].name);
     } else
         printf("short: every step is right by itself, nearest to its bar '%s' (local error %.3e, bar %.0e); errors add up first in '%s' (%.3e, bar %.0e)",
-               nearest->name, nearest->local, nearest->bar.local, row->name, row->accumulated, row->bar.accumulated);
+               nearest->name, nearest->local, nearest->bar.local, row->name, text_shown(row->accumulated), row->bar.accumulated);
     printf("; %d of %d beyond their bars\n", r->failed, r->checked);
 }
 

@@ -2,6 +2,7 @@
 #include "ref/depth_net.h"
 #include "ref/scheduler.h"
 #include "tensor/sum.h"
+#include "tensor/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -61,7 +62,7 @@ static Tensor *forward(Tensor **in, Tape *tape, const DepthNet *d, const real *x
 static int finite(const DepthNet *d, const real *v, size_t n, const char *what, int t, Err *err)
 {
     const long bad = first_not_finite(v, n);
-    return bad < 0 ? 0 : err_set(err, "%s: %s at t = %d has %g at %ld, expected finite values", d->folder, what, t, (double)v[bad], bad);
+    return bad < 0 ? 0 : err_set(err, "%s: %s at t = %d has %g at %ld, expected finite values", d->folder, what, t, text_shown((double)v[bad]), bad);
 }
 
 int depth_predict(real *y, const DepthNet *d, const real *x, int t, Err *err)

@@ -9,6 +9,7 @@
 #include "tensor/par.h"
 #include "tensor/rng.h"
 #include "tensor/sum.h"
+#include "tensor/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -140,7 +141,7 @@ int judge_pictures(Verdict *out, real *features, const Judge *j, const real *x, 
     const Tensor *y = judge_walk(&last, &net, in);
     int status = y == NULL ? -1 : 0;
     const long bad = status == 0 ? first_not_finite(y->v, y->n) : -1;
-    if (bad >= 0) status = err_set(err, "the judge's output has %g at %ld, expected finite values", (double)y->v[bad], bad);
+    if (bad >= 0) status = err_set(err, "the judge's output has %g at %ld, expected finite values", text_shown((double)y->v[bad]), bad);
     if (status == 0 && features != NULL) memcpy(features, last->v, last->n * sizeof *features);
     for (size_t i = 0; status == 0 && i < (size_t)n; i++) verdict(&out[i], y->v + i * (size_t)y->s.d[1]);
     tape_free(t);

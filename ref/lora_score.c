@@ -4,6 +4,7 @@
 #include "ref/state.h"
 #include "tensor/adam.h"
 #include "tensor/rng.h"
+#include "tensor/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -91,7 +92,7 @@ int lora_score_learn(LoraScore *s, real *loss, const real *x0, const View *view,
     int status = lora_loss(loss, &network, s->tape, x0, s->noise, s->S, t, share, s->n, err);
     tape_rewind(s->tape, mark);
     if (status == 0 && !isfinite(*loss))
-        status = err_set(err, "the LoRA's loss: found %g at t = %d of view %d, expected a finite value", (double)*loss, t, j);
+        status = err_set(err, "the LoRA's loss: found %g at t = %d of view %d, expected a finite value", text_shown((double)*loss), t, j);
     return status;
 }
 

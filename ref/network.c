@@ -1,5 +1,6 @@
 /* network.c -- the runs of the four kinds: forward, every module heard, backward from the cotangents given */
 #include "ref/network.h"
+#include "tensor/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -32,7 +33,7 @@ int network_input_read(NetInput *in, const StFile *file, const char *name, Arena
         if (status != 0) return -1;
     } else if (st_read_f64(v, t, err) != 0) return -1;
     for (size_t i = 0; i < n; i++)
-        if (!isfinite(v[i])) return err_set(err, "%s: tensor '%s' has %g at %zu, expected finite values", st_path(file), name, v[i], i);
+        if (!isfinite(v[i])) return err_set(err, "%s: tensor '%s' has %g at %zu, expected finite values", st_path(file), name, text_shown(v[i]), i);
     *in = (NetInput){ .name = name, .v = v };
     in->s.nd = t->ndim;
     for (int i = 0; i < t->ndim; i++) in->s.d[i] = t->dim[i];

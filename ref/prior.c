@@ -4,6 +4,7 @@
 #include "sampler/step.h"
 #include "tensor/mem.h"
 #include "tensor/sum.h"
+#include "tensor/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +36,7 @@ static real *read_states(int *rows, int *width, const Pipeline *p, const char *n
     const long bad = status == 0 ? first_not_finite(v, (size_t)t->count) : -1;
     if (status == 0 && bad < 0) return v;
     if (status == 0)
-        err_set(err, "%s: tensor '%s' has %g at %ld, expected finite values", st_path(p->embeddings), name, (double)v[bad], bad);
+        err_set(err, "%s: tensor '%s' has %g at %ld, expected finite values", st_path(p->embeddings), name, text_shown((double)v[bad]), bad);
     mem_free(v);
     return NULL;
 }
@@ -237,7 +238,7 @@ static int predict(void *self, real *eps, const real *xt, int t, const Cond *con
     if (y == NULL) return err_set(err, "%s", d->err.msg);
     const long bad = first_not_finite(y->v, n);            /* a learned variance is in the channels beyond */
     if (bad >= 0)
-        return err_set(err, "%s: the UNet's output at t = %d has %g at %ld, expected finite values", d->p->folder, t, (double)y->v[bad], bad);
+        return err_set(err, "%s: the UNet's output at t = %d has %g at %ld, expected finite values", d->p->folder, t, text_shown((double)y->v[bad]), bad);
     to_eps(eps, xt, y->v, d->p->S, t, n);
     return 0;
 }
@@ -369,7 +370,7 @@ int pipeline_image(real *image, Pipeline *p, const real *x, int h, int w, Err *e
     if (p->vae != NULL || p->taesd != NULL) y = decode(p, tape, y, err);
     const long bad = y == NULL ? -1 : first_not_finite(y->v, y->n);
     int status = y == NULL ? -1 : 0;
-    if (bad >= 0) status = err_set(err, "%s: the image has %g at %ld, expected finite values", p->folder, (double)y->v[bad], bad);
+    if (bad >= 0) status = err_set(err, "%s: the image has %g at %ld, expected finite values", p->folder, text_shown((double)y->v[bad]), bad);
     for (size_t i = 0; status == 0 && i < y->n; i++) image[i] = r_clamp(r_fma(y->v[i], R(0.5), R(0.5)), R(0.0), R(1.0));
     tape_free(tape);
     return status;

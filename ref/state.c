@@ -2,11 +2,9 @@
 #include "ref/state.h"
 
 #include "tensor/sum.h"
+#include "tensor/text.h"
 
-#include <math.h>
 #include <string.h>
-
-static const char *not_finite_name(real x) { return isnan(x) ? "NaN" : "infinity"; }      /* as printf has it, a NaN may come with a sign */
 
 int state_read(real *out, const StFile *f, const char *name, Shape s, Err *err)
 {
@@ -20,12 +18,12 @@ int state_read(real *out, const StFile *f, const char *name, Shape s, Err *err)
                        st_dtype_name(ST_REAL));
     if (st_read_real(out, t, err) != 0) return -1;
     const long at = first_not_finite(out, shape_count(s));
-    return at < 0 ? 0 : err_set(err, "%s: tensor '%s': found %s at index %ld, expected finite values", st_path(f), name, not_finite_name(out[at]), at);
+    return at < 0 ? 0 : err_set(err, "%s: tensor '%s': found %g at index %ld, expected finite values", st_path(f), name, text_shown((double)out[at]), at);
 }
 
 int state_finite(const real *x, size_t n, const char *name, Err *err)
 {
     const long at = first_not_finite(x, n);
     if (at < 0) return 0;
-    return err_set(err, "%s: found %s at index %ld, expected finite values; the last checkpoint is as it was", name, not_finite_name(x[at]), at);
+    return err_set(err, "%s: found %g at index %ld, expected finite values; the last checkpoint is as it was", name, text_shown((double)x[at]), at);
 }

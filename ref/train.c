@@ -227,7 +227,7 @@ int train_step(Trainer *t, TrainLog *log)
     log->lr = train_lr(&t->config, t->step);
     if (!isfinite(log->loss) || !isfinite(log->grad_norm))
         return err_set(t->err, "step %ld: found loss %g and gradient %g, expected finite values; the last checkpoint is as it was", t->step,
-                       log->loss, log->grad_norm);
+                       text_shown(log->loss), text_shown(log->grad_norm));
     const double over = t->config.clip / (log->grad_norm + 1e-6);
     const real scale = over < 1 ? (real)over : R(1.0);
     PAR_FOR_DYNAMIC
@@ -293,7 +293,7 @@ static int read_values(real *values, const StFile *f, const char *name, const We
                        shape_text(expected, sizeof expected, w->s));
     if (st_read_real(values, s, err) != 0) return -1;
     const long bad = first_not_finite(values, w->n);
-    if (bad >= 0) return err_set(err, "%s: tensor '%s' has %g at %ld, expected finite values", st_path(f), name, (double)values[bad], bad);
+    if (bad >= 0) return err_set(err, "%s: tensor '%s' has %g at %ld, expected finite values", st_path(f), name, text_shown((double)values[bad]), bad);
     return 0;
 }
 

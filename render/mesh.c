@@ -8,6 +8,7 @@
 #include "tensor/mem.h"
 #include "tensor/par.h"
 #include "tensor/sum.h"
+#include "tensor/text.h"
 
 #define STEP R(0.01)                          /* of the central differences, as in shaded renders */
 
@@ -62,7 +63,7 @@ static int sample_grid(real *density, const Field *f, int side, Err *err)
     mem_free(all.memory);
     const long bad = first_not_finite(density, (size_t)side * (size_t)side * (size_t)side);
     if (bad < 0) return 0;
-    return err_set(err, "mesh: density of sample %ld of %d^3: found %g, expected a finite number", bad, side, (double)density[bad]);
+    return err_set(err, "mesh: density of sample %ld of %d^3: found %g, expected a finite number", bad, side, text_shown((double)density[bad]));
 }
 
 /* ---- normals ---- */

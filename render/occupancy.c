@@ -4,6 +4,7 @@
 #include "tensor/mem.h"
 #include "tensor/par.h"
 #include "tensor/rng.h"
+#include "tensor/text.h"
 
 #define DECAY R(0.95)
 
@@ -15,7 +16,7 @@ static size_t work_of(const Field *f) { return (10 + field_kept(f)) * POINTS; }
 Occupancy *occupancy_new(const Field *f, int side, real threshold, Err *err)
 {
     if (side < 1 || side > 256 || !(threshold >= R(0.0))) {
-        err_set(err, "occupancy: %d cells a side and threshold %g, expected 1 to 256 and 0 or more", side, (double)threshold);
+        err_set(err, "occupancy: %d cells a side and threshold %g, expected 1 to 256 and 0 or more", side, text_shown((double)threshold));
         return NULL;
     }
     Occupancy *o = mem_new(1, sizeof *o, "occupancy", err);

@@ -8,6 +8,7 @@
 #include "render/picture.h"
 
 #include "tensor/mem.h"
+#include "tensor/text.h"
 
 #include <string.h>
 
@@ -62,7 +63,7 @@ static int convert(Picture *out, const real *x, int h, int w, size_t step_c, siz
             if (!isfinite(v)) {
                 picture_free(out);
                 return err_set(err, "picture of %s: found %g at row %zu, column %zu, channel %zu, expected a finite value",
-                               what, (double)v, i / (size_t)w, i % (size_t)w, c);
+                               what, text_shown((double)v), i / (size_t)w, i % (size_t)w, c);
             }
             out->rgb[3 * i + c] = to_byte(v);
         }
@@ -112,7 +113,7 @@ int picture_from_depth(Picture *out, const real *depth, const real *opacity, rea
         if (bad_opacity || (surface && !isfinite(depth[i]))) {
             picture_free(out);
             return err_set(err, "picture of depth: found %s %g at row %zu, column %zu, expected a finite value",
-                           bad_opacity ? "opacity" : "depth", (double)(bad_opacity ? opacity[i] : depth[i]),
+                           bad_opacity ? "opacity" : "depth", text_shown((double)(bad_opacity ? opacity[i] : depth[i])),
                            i / (size_t)w, i % (size_t)w);
         }
         if (surface) colour_map(out->rgb + 3 * i, (far - depth[i]) / (far - near));

@@ -14,6 +14,7 @@
 #include "sampler/names.h"
 #include "tensor/elem.h"
 #include "tensor/mem.h"
+#include "tensor/text.h"
 
 #define T_MAX    100000
 #define ABAR_MIN 1e-60
@@ -120,14 +121,14 @@ Schedule *schedule_new(const ScheduleConfig *config, Err *err)
         const double beta = beta_at(config, t, T);
         if (!(beta > 0.0 && beta < 1.0)) {
             err_set(err, "beta_start %g, beta_end %g: beta at %d is %g, expected within (0, 1)",
-                    config->beta_start, config->beta_end, t, beta);
+                    config->beta_start, config->beta_end, t, text_shown(beta));
             schedule_free(S);
             return NULL;
         }
         abar *= 1.0 - beta;
         if (!(abar >= ABAR_MIN)) {
             err_set(err, "beta_start %g, beta_end %g: abar at %d is %g, expected %g or more",
-                    config->beta_start, config->beta_end, t, abar, ABAR_MIN);
+                    config->beta_start, config->beta_end, t, text_shown(abar), ABAR_MIN);
             schedule_free(S);
             return NULL;
         }
@@ -145,7 +146,7 @@ Schedule *schedule_from_abar(const ScheduleConfig *config, const double *abar, i
     for (int t = 0; t < T; t++) {
         if (!(abar[t] >= ABAR_MIN && abar[t] < 1.0 && abar[t] <= above)) {
             err_set(err, "alphas_cumprod at %d is %.9g after %.9g: expected within [%g, 1) and never rising",
-                    t, abar[t], above, ABAR_MIN);
+                    t, text_shown(abar[t]), above, ABAR_MIN);
             schedule_free(S);
             return NULL;
         }

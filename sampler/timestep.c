@@ -6,6 +6,7 @@
 #include "sampler/timestep.h"
 
 #include "sampler/names.h"
+#include "tensor/text.h"
 
 static int truncated(int T, double share)
 {
@@ -44,12 +45,12 @@ int timestep_at(const TimestepPolicy *p, int T, long step, long steps, double u)
 int timestep_policy_check(const TimestepPolicy *p, Err *err)
 {
     if (!(p->min >= 0.0 && p->min <= p->max && p->max <= 1.0))
-        return err_set(err, "timestep range %g..%g: expected 0 <= min <= max <= 1", p->min, p->max);
+        return err_set(err, "timestep range %g..%g: expected 0 <= min <= max <= 1", text_shown(p->min), text_shown(p->max));
     if (p->kind != TIMESTEP_TWO_STAGE) return 0;
     if (!(p->max_late >= p->min && p->max_late <= 1.0))
-        return err_set(err, "timestep range %g..%g of the second stage: expected min <= max <= 1", p->min, p->max_late);
+        return err_set(err, "timestep range %g..%g of the second stage: expected min <= max <= 1", text_shown(p->min), text_shown(p->max_late));
     if (!(p->share >= 0.0 && p->share <= 1.0))
-        return err_set(err, "share %g of the first stage: expected 0..1", p->share);
+        return err_set(err, "share %g of the first stage: expected 0..1", text_shown(p->share));
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "sampler/names.h"
 #include "tensor/elem.h"
 #include "tensor/rng.h"
+#include "tensor/text.h"
 
 #include <stdio.h>
 
@@ -47,17 +48,17 @@ int view_range_check(const ViewRange *r, Err *err)
 {
     if (!(r->elevation_min >= R(-90.0) && r->elevation_min <= r->elevation_max && r->elevation_max <= R(90.0)))
         return err_set(err, "elevation %g..%g: expected -90 <= min <= max <= 90",
-                       (double)r->elevation_min, (double)r->elevation_max);
+                       text_shown((double)r->elevation_min), text_shown((double)r->elevation_max));
     if (!(r->azimuth_min >= R(-360.0) && r->azimuth_min <= r->azimuth_max && r->azimuth_max <= R(360.0)
           && r->azimuth_max - r->azimuth_min <= R(360.0)))
         return err_set(err, "azimuth %g..%g: expected -360 <= min <= max <= 360, at most 360 apart",
-                       (double)r->azimuth_min, (double)r->azimuth_max);
+                       text_shown((double)r->azimuth_min), text_shown((double)r->azimuth_max));
     if (!(r->distance_min > R(0.0) && r->distance_min <= r->distance_max && isfinite(r->distance_max)))
         return err_set(err, "distance %g..%g: expected 0 < min <= max",
-                       (double)r->distance_min, (double)r->distance_max);
+                       text_shown((double)r->distance_min), text_shown((double)r->distance_max));
     if (!(r->fovy_min > R(0.0) && r->fovy_min <= r->fovy_max && r->fovy_max < R(180.0)))
         return err_set(err, "field of view %g..%g: expected 0 < min <= max < 180",
-                       (double)r->fovy_min, (double)r->fovy_max);
+                       text_shown((double)r->fovy_min), text_shown((double)r->fovy_max));
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* text.c -- words, and numbers read strictly: the grammar here, the value of a decimal by decimal.h */
 #include "tensor/text.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { WORD = 63 };
@@ -108,3 +109,5 @@ int text_to_double(double *value, const char *text)
 }
 
 void text_from_double(char text[TEXT_DOUBLE_MAX], double x) { decimal_write(text, x); }
+
+double text_shown(double x) { return isnan(x) ? fabs(x) : x; }

@@ -33,4 +33,7 @@ int text_to_double(double *value, const char *text);
  * digits, in the form of decimal_write: "0.1", "1000", "0.00001", "1e-6", "-2.5e20". */
 void text_from_double(char text[TEXT_DOUBLE_MAX], double x);
 
+/* x for printf in a message or table: a NaN without its sign, which is the machine's own affair and would be printed. */
+double text_shown(double x);
+
 #endif

@@ -446,12 +446,12 @@ static void it_stops_in_words(void)
     c.toy.nan_at = 64 * 3 + 9;                              /* the reference's pairs, sds, and then csd with two calls a draw */
     c.D.self = &c.toy;
     CHECK(bench_variance(&c.b, c.d, c.each, c.rows, &c.config, &why) != 0, "no error");
-    CHECK(strstr(why.msg, "csd: found NaN at index 7 of its gradient in draw 133, t 500") == why.msg, "%s", why.msg);
+    CHECK(strstr(why.msg, "csd: found nan at index 7 of its gradient in draw 133, t 500") == why.msg, "%s", why.msg);
     why = (Err){ 0 };
     c.each[0] = c.each[1] = config_of("ssd", FIELD_IMAGE);
     c.toy = (Toy){ .base = { 1, 1, 1 }, .nan_at = 64 * 2 + 5 };      /* while mu is fitted, where there is no J^T g */
     CHECK(bench_variance(&c.b, c.d, c.each, 1, &c.config, &why) != 0, "no error");
-    CHECK(strstr(why.msg, "ssd: found NaN at index 7 of its gradient in draw 69, t 500") == why.msg, "%s", why.msg);
+    CHECK(strstr(why.msg, "ssd: found nan at index 7 of its gradient in draw 69, t 500") == why.msg, "%s", why.msg);
     for (long n = 1; n < 20; n++) {
         Err memory = { 0 };
         c.toy = (Toy){ .base = { 1, 1, 1 } };

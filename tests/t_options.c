@@ -367,6 +367,21 @@ static void progress_lines(void)
     progress_end(&p);
 }
 
+/* A NaN of either sign looks the same; nothing else changes. */
+static void a_nan_has_no_sign(void)
+{
+    static const double same[] = { 0.0, -0.0, 1.5, -1.5, 5e-324, -1.7976931348623157e308, (double)INFINITY, -(double)INFINITY };
+    char shown[16];
+    for (int minus = 0; minus < 2; minus++) {
+        snprintf(shown, sizeof shown, "%g", text_shown(copysign((double)NAN, minus ? -1.0 : 1.0)));
+        CHECK(strcmp(shown, "nan") == 0, "sign %d: %s", minus, shown);
+    }
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        const double x = text_shown(same[i]);
+        CHECK(memcmp(&x, &same[i], sizeof x) == 0, "%g became %g", same[i], x);
+    }
+}
+
 int main(void)
 {
     TEST(defaults);
@@ -378,6 +393,7 @@ int main(void)
     TEST(nearest_names);
     TEST(whole_numbers);
     TEST(decimals);
+    TEST(a_nan_has_no_sign);
     TEST(progress_lines);
     return test_end();
 }
