@@ -84,6 +84,64 @@ static int check_pipeline(const Pipeline *p, const Run *run, const Options *o, E
     return 0;
 }
 
+/* ---- the exact prior's cameras ---- */
+
+enum { CAMERAS_TRIED = 4096 };
+
+static unsigned bit_of(const ExactConfig *c, const View *view) { return 1u << exact_label(c, view); }
+
+/* Labels that views of a run can have: of a volume those in the middle of front, back and both sides, lowest and highest. */
+static unsigned labels_asked(const ExactConfig *c, int image)
+{
+    const ViewThresholds *th = &c->thresholds;
+    const real front = th->front, back = R(180.0) - th->back, low = c->range.elevation_min, high = c->range.elevation_max;
+    const View of_image = image_view(&c->range);
+    real azimuth[4];
+    unsigned asked = 0;
+    int n = 0;
+    if (image) return bit_of(c, &of_image);
+    if (r_min(front, back) > 0) azimuth[n++] = R(0.5) * r_min(front, back);
+    if (back < R(180.0)) azimuth[n++] = R(-180.0);
+    for (int sign = -1; sign <= 1 && front < back; sign += 2) azimuth[n++] = (real)sign * R(0.5) * (front + back);
+    for (int i = 0; i < n; i++)
+        asked |= bit_of(c, &(View){ low < th->overhead ? low : high, azimuth[i], 0, 0 }) | bit_of(c, &(View){ high, azimuth[i], 0, 0 });
+    return asked;
+}
+
+/* Labels of the set's cameras; 0 with err set. */
+static unsigned labels_shown(const ExactConfig *c, Err *err)
+{
+    unsigned shown = 0;
+    View *view = mem_new((size_t)c->cameras, sizeof *view, "cameras", err);
+    if (view != NULL) exact_cameras(view, c);
+    for (int i = 0; i < c->cameras && view != NULL; i++) shown |= bit_of(c, &view[i]);
+    mem_free(view);
+    return shown;
+}
+
+/* A label that no camera of the set has would end the run in the step that asks for it. */
+static int check_cameras(const ExactConfig *c, int image, Err *err)
+{
+    static const char *const conditions[] = { [CONDITION_VIEW_LR] = "view-lr", [CONDITION_VIEW] = "view" };
+    ExactConfig more = *c;
+    char say[48] = "";
+    int missing = 0;
+    if (c->condition == CONDITION_POSED || c->condition == CONDITION_PROMPT) return 0;
+    if (view_range_check(&c->range, err) != 0) return -1;
+    const unsigned asked = labels_asked(c, image), shown = labels_shown(c, err);
+    if (err->set) return -1;
+    unsigned left = asked & ~shown;
+    if (left == 0) return 0;
+    while ((left >> missing & 1) == 0) missing++;
+    while (left != 0 && more.cameras <= CAMERAS_TRIED / 2) {
+        more.cameras *= 2;
+        left = asked & ~labels_shown(&more, err);
+    }
+    if (left == 0) snprintf(say, sizeof say, ", such as %d", more.cameras);
+    return err_set(err, "--cameras: found %d, of which none is a view '%s', which --condition %s asks for; expected more%s, or --condition prompt", c->cameras,
+                   view_label_name((ViewLabel)missing), conditions[c->condition], say);
+}
+
 /* ---- the prior ---- */
 
 int run_prior_open(Run *run, Options *o, Err *err)
@@ -120,7 +178,7 @@ int run_prior_start(Run *run, const Options *o, int resolution, Err *err)
         return 0;
     }
     run->S = run->schedule = schedule_new(&sd, err);
-    if (run->S == NULL || run_exact(run, err) != 0) return -1;
+    if (run->S == NULL || check_cameras(&run->exact_config, is_image(o), err) != 0 || run_exact(run, err) != 0) return -1;
     run->D = exact_denoiser(run->exact);
     return 0;
 }

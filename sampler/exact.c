@@ -61,6 +61,13 @@ static int need_all(ExactPrior *p, Err *err)
     return 0;
 }
 
+void exact_cameras(View *view, const ExactConfig *c) { view_sample(view, c->cameras, &c->range, VIEWS_STRATIFIED, c->seed, SET_STEP); }
+
+ViewLabel exact_label(const ExactConfig *c, const View *view)
+{
+    return (c->condition == CONDITION_VIEW_LR ? view_label_lr : view_label)(view->elevation, view->azimuth, &c->thresholds);
+}
+
 ExactPrior *exact_new(const ExactSource *source, const ExactConfig *config, int object, int colour, const Schedule *S,
                       Err *err)
 {
@@ -79,7 +86,7 @@ ExactPrior *exact_new(const ExactSource *source, const ExactConfig *config, int 
     p->view = mem_new((size_t)config->cameras, sizeof *p->view, "exact prior", err);
     p->layers = mem_new((size_t)source->objects, sizeof *p->layers, "exact prior", err);
     p->posed = mem_new((size_t)config->looks * 4 * p->pixels, sizeof(real), "exact prior", err);
-    if (p->view != NULL) view_sample(p->view, config->cameras, &config->range, VIEWS_STRATIFIED, config->seed, SET_STEP);
+    if (p->view != NULL) exact_cameras(p->view, config);
     const int is_posed = config->condition == CONDITION_POSED;
     if (p->view == NULL || p->layers == NULL || p->posed == NULL || (!is_posed && need_object(p, object, err) != 0)) {
         exact_free(p);
@@ -156,12 +163,6 @@ static void mixture_eps(real *eps, const ExactPrior *p, const Item *item, const 
     }
 }
 
-static ViewLabel label_of(const ExactPrior *p, const View *view)
-{
-    return p->config.condition == CONDITION_VIEW_LR ? view_label_lr(view->elevation, view->azimuth, &p->config.thresholds)
-                                                    : view_label(view->elevation, view->azimuth, &p->config.thresholds);
-}
-
 /* The images of the prompt at exactly this camera, into p->posed; items for them. */
 static int posed_items(Item *item, ExactPrior *p, const View *view)
 {
@@ -181,10 +182,10 @@ static int choose(Item *item, ExactPrior *p, const Cond *cond)
     if (p->config.condition == CONDITION_POSED) n = posed_items(item, p, &cond->view);
     if (p->config.condition == CONDITION_POSED && !everything) return n;
     const int all_views = everything || p->config.condition == CONDITION_PROMPT;
-    const ViewLabel wanted = label_of(p, &cond->view);
+    const ViewLabel wanted = exact_label(&p->config, &cond->view);
     for (int o = everything ? 0 : p->object; o < (everything ? p->source->objects : p->object + 1); o++)
         for (int i = 0; i < p->images; i++) {
-            if (!all_views && label_of(p, &p->view[i / p->config.looks]) != wanted) continue;
+            if (!all_views && exact_label(&p->config, &p->view[i / p->config.looks]) != wanted) continue;
             for (int c = everything ? 0 : p->colour; c < (everything ? p->source->colours : p->colour + 1); c++)
                 item[n++] = (Item){ p->layers[o] + (size_t)i * 4 * p->pixels, p->source->colour + 3 * c };
         }
@@ -229,7 +230,7 @@ static int exact_predict(void *self, real *eps, const real *xt, int t, const Con
         const int n = choose(work.item, p, cond);
         if (n == 0)
             status = err_set(err, "exact prior: no camera of the set has the label '%s'; expected at least one (more cameras?)",
-                             view_label_name(label_of(p, &cond->view)));
+                             view_label_name(exact_label(&p->config, &cond->view)));
         else {
             log_weights(work.weight, p, work.item, n, xt, alpha, v, work.scratch);
             softmax(work.weight, n);

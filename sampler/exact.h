@@ -45,6 +45,11 @@ typedef struct ExactConfig {
 
 typedef struct ExactPrior ExactPrior;
 
+/* The set's cameras: view (config->cameras). */
+void exact_cameras(View *view, const ExactConfig *config);
+/* What the condition calls a view: one of the papers' labels, under view-lr with two sides. Under posed and prompt it plays no part. */
+ViewLabel exact_label(const ExactConfig *config, const View *view);
+
 /* The prior for one prompt. Borrows source and S. Images of the prompt's object are made here, in parallel; those of other
  * objects when first asked for. NULL with err set. */
 ExactPrior *exact_new(const ExactSource *source, const ExactConfig *config, int object, int colour, const Schedule *S,

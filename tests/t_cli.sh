@@ -88,7 +88,9 @@ words() {
     refuses "a baseline that asks no network" '*--depth-net*quadratic*depth or normals*' "$sdref" distill "a red mug" --estimator ssd --depth-net none --out "$work/none"
     refuses "a negative prompt of the exact prior" '*--negative*folder*' "$sdref" distill "a red mug" --negative "a cat" --out "$work/none"
     refuses "Perp-Neg of the exact prior" '*--perp-neg*exact*folder*' "$sdref" distill "a red mug" --perp-neg official --out "$work/none"
+    refuses "a label that no camera has" "*--cameras*found 2*'left'*view-lr*such as 8*--condition prompt*" "$sdref" distill "a red mug" --cameras 2 --out "$work/none"
     refuses "an odd number of views in pairs" '*--views*3*antipodal*pairs*multiple of 2*--view-mode stratified*' "$sdref" distill "a red mug" --views 3 --out "$work/none"
+    if [ -e "$work/none" ]; then say "a folder was made" "refusals make no folder"; else say ok "refusals make no folder"; fi
     for c in distill render export sample verify compare trace inspect init selftest estimators presets; do
         run "$sdref" $c --help
         case $status-$out-$err in "0-"*"Usage: sdref $c"*-) say ok "$c --help" ;; *) say "status $status, '$err'" "$c --help" ;; esac
