@@ -123,6 +123,8 @@ typedef struct StepLog {
 /* NULL with err set. err, S and D must outlive the result. */
 Distill *distill_new(const DistillConfig *config, const Schedule *S, const Denoiser *D, Err *err);
 void     distill_free(Distill *d);
+/* Pixels a side of the renders. */
+int      distill_side(const DistillConfig *c);
 /* Takes particle i in hand: d->field, and so pictures, are its. */
 void     distill_look(Distill *d, int i);
 /* What an image field is a picture of, as far as the prior is told: three quarters from the front, a little from above, at the middle
