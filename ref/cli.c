@@ -21,3 +21,21 @@ Options *cli_options(const Command *c, int argc, char *const *argv, int *code)
     opt_free(o);
     return NULL;
 }
+
+const Option cli_table_options[1] = {
+    { "Options", "markdown", OPT_FLAG, OPT_RESULT, NULL, NULL, "as a Markdown table", 0, 0, NULL },
+};
+
+int cli_table(const Command *c, const TableShow *show, int argc, char *const *argv)
+{
+    int code;
+    Options *o = cli_options(c, argc, argv, &code);
+    if (o == NULL) return code;
+    Err err = { 0 };
+    int status = 0;
+    if (opt_args(o) > 0) status = show->one(opt_arg(o, 0), &err);
+    else if (opt_flag(o, "markdown")) show->markdown();
+    else show->all();
+    opt_free(o);
+    return status == 0 ? EXIT_FINE : cli_trouble(&err);
+}

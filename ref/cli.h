@@ -23,4 +23,10 @@ int cli_trouble(const Err *err);
  * reported), with *code set. */
 Options *cli_options(const Command *c, int argc, char *const *argv, int *code);
 
+/* A command that shows a table. one: the entry called `name`, -1 with err set when there is none. */
+typedef struct TableShow { void (*all)(void), (*markdown)(void); int (*one)(const char *name, Err *err); } TableShow;
+extern const Option cli_table_options[1];                /* --markdown */
+/* The whole of such a command, c of these options and at most one NAME. Returns an exit code. */
+int cli_table(const Command *c, const TableShow *show, int argc, char *const *argv);
+
 #endif

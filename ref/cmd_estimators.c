@@ -11,11 +11,8 @@ static const char *const examples[] = {
     "sdref estimators --markdown   # the README's table",
     NULL
 };
-static const Option options[] = {
-    { "Options", "markdown", OPT_FLAG, OPT_RESULT, NULL, NULL, "as a Markdown table", 0, 0, NULL },
-};
 static const Command command = {
-    "estimators", "the estimators, and what each pairs with the prediction", "sdref estimators [NAME] [--markdown]", examples, options, 1, 0, 1, "NAME",
+    "estimators", "the estimators, and what each pairs with the prediction", "sdref estimators [NAME] [--markdown]", examples, cli_table_options, 1, 0, 1, "NAME",
 };
 
 static const char *const anneals[] = { "uniform", "linear", "hifa", "sqrt", "two-stage" };
@@ -65,14 +62,6 @@ static int print_one(const char *name, Err *err)
 
 int cmd_estimators(int argc, char *const *argv)
 {
-    int code;
-    Options *o = cli_options(&command, argc, argv, &code);
-    if (o == NULL) return code;
-    Err err = { 0 };
-    int status = 0;
-    if (opt_args(o) > 0) status = print_one(opt_arg(o, 0), &err);
-    else if (opt_flag(o, "markdown")) print_markdown();
-    else print_table();
-    opt_free(o);
-    return status == 0 ? EXIT_FINE : cli_trouble(&err);
+    static const TableShow show = { print_table, print_markdown, print_one };
+    return cli_table(&command, &show, argc, argv);
 }

@@ -12,11 +12,8 @@ static const char *const examples[] = {
     "sdref presets --markdown      # the README's table",
     NULL
 };
-static const Option options[] = {
-    { "Options", "markdown", OPT_FLAG, OPT_RESULT, NULL, NULL, "as a Markdown table", 0, 0, NULL },
-};
 static const Command command = {
-    "presets", "settings of published configurations, for `sdref distill --preset NAME`", "sdref presets [NAME] [--markdown]", examples, options, 1, 0, 1, "NAME",
+    "presets", "settings of published configurations, for `sdref distill --preset NAME`", "sdref presets [NAME] [--markdown]", examples, cli_table_options, 1, 0, 1, "NAME",
 };
 
 static const char *value_of(const Preset *p, const char *option)
@@ -97,14 +94,6 @@ static void print_markdown(void)
 
 int cmd_presets(int argc, char *const *argv)
 {
-    int code;
-    Options *o = cli_options(&command, argc, argv, &code);
-    if (o == NULL) return code;
-    Err err = { 0 };
-    int status = 0;
-    if (opt_args(o) > 0) status = print_one(opt_arg(o, 0), &err);
-    else if (opt_flag(o, "markdown")) print_markdown();
-    else print_table();
-    opt_free(o);
-    return status == 0 ? EXIT_FINE : cli_trouble(&err);
+    static const TableShow show = { print_table, print_markdown, print_one };
+    return cli_table(&command, &show, argc, argv);
 }
