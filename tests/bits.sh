@@ -33,16 +33,16 @@ pixels() {   # folder
 }
 
 # Raised when `work` or the list of selftest's digests changes: then there are other files, with no bit of a result changed.
-WORK=3
+WORK=4
 
-# Small, and through all the code: guidance other than 1, jitter, every field, light, both generators, traces and their verification,
-# networks of every kind forward and backward, from weights in binary16, a LoRA, sampling, meshes. A turntable of 128 px is most of a
+# Small, and through all the code: guidance other than 1, jitter, every field, light, both generators, an occupancy grid, normals both ways, traces and
+# their verification, networks of every kind forward and backward, from weights in binary16, a LoRA, sampling, meshes. A turntable of 128 px is most of a
 # small run: the object is far away, with few samples a ray. A background that a network learns, which it would ask for every pixel,
 # is selftest's.
 work() {   # threads, folder, command...
     threads=$1; mkdir -p "$2" && cd "$2" || return 1; shift 2
-    "$@" distill "a red mug" --resolution 11 --grid 12 --samples 4 --jitter --cameras 8 --views 2 --guidance 2 --steps 6 \
-         --eval-every 3 --quiet --threads "$threads" --out voxel >voxel.txt || return 1
+    "$@" distill "a red mug" --resolution 11 --grid 12 --samples 4 --jitter --cameras 5 --views 2 --guidance 2 --steps 18 \
+         --occupancy 4 --eval-every 9 --quiet --threads "$threads" --out voxel >voxel.txt || return 1
     "$@" distill "a blue duck" --field image --resolution 8 --condition posed --cameras 8 --looks 2 --views 1 --guidance 7.5 \
          --weight fantasia3d --anneal hifa --steps 6 --seed 7 --quiet --threads "$threads" --out image >image.txt || return 1
     "$@" trace --resolution 11 --cameras 8 --threads "$threads" --out philox.safetensors || return 1
@@ -61,14 +61,14 @@ work() {   # threads, folder, command...
         "$@" trace --network "$name" --size 8 --tokens 9 --grad all --threads "$threads" --out "$name.safetensors" || return 1
     done
     "$@" verify sd15.safetensors >sd15-verify.txt || return 1
-    far="--resolution 12 --distance-min 7 --distance-max 8 --samples 2 --cameras 8 --views 2 --steps 3 --eval-every 3 --blob 4"
+    far="--resolution 12 --distance-min 7 --distance-max 8 --samples 2 --cameras 8 --views 2 --steps 3 --eval-every 3"
     "$@" distill "a green frog" --field hashgrid --hash-levels 4 --hash-start 2 --hash-table 128 --hidden 8 --estimator sdi --guidance 2 \
-         --render-resolution 17 --albedo-share 0 --diffuse-prob 1 --orientation 1 --background colour $far --quiet --threads "$threads" \
-         --out hashgrid >hashgrid.txt || return 1
-    "$@" distill "a purple teapot" --field mlp --frequencies 2 --layers 2 --hidden 8 --estimator vsd --particles 2 --normal-smooth 1 $far --quiet \
-         --threads "$threads" --out mlp >mlp.txt || return 1
-    "$@" distill "a yellow duck" --field sh --grid 7 --estimator ssd --albedo-share 0 --z-variance 1 --convexity 1 $far --quiet \
-         --threads "$threads" --out sh >sh.txt || return 1
+         --render-resolution 17 --albedo-share 0 --diffuse-prob 1 --orientation 1 --background colour $far \
+         --blob 20 --blob-slope 20 --lr 0.5 --quiet --threads "$threads" --out hashgrid >hashgrid.txt || return 1
+    "$@" distill "a purple teapot" --field mlp --frequencies 2 --layers 2 --hidden 8 --estimator vsd --particles 2 --normal-smooth 1 $far \
+         --blob 4 --quiet --threads "$threads" --out mlp >mlp.txt || return 1
+    "$@" distill "a yellow duck" --field sh --grid 7 --estimator ssd --normals analytic --albedo-share 0 --diffuse-prob 1 --z-variance 1 --convexity 1 $far \
+         --blob 4 --quiet --threads "$threads" --out sh >sh.txt || return 1
     for format in glb ply obj; do
         "$@" export sh --format $format --resolution 12 --threshold 1 --threads "$threads" --out sh.$format >$format.txt || return 1
     done
