@@ -66,7 +66,7 @@ work() {   # threads, folder, command...
          --render-resolution 17 --albedo-share 0 --diffuse-prob 1 --orientation 1 --background colour $far \
          --blob 20 --blob-slope 20 --lr 0.5 --quiet --threads "$threads" --out hashgrid >hashgrid.txt || return 1
     "$@" distill "a purple teapot" --field mlp --frequencies 2 --layers 2 --hidden 8 --estimator vsd --particles 2 --normal-smooth 1 $far \
-         --blob 4 --quiet --threads "$threads" --out mlp >mlp.txt || return 1
+         --blob 4 --lr 0.01 --quiet --threads "$threads" --out mlp >mlp.txt || return 1
     "$@" distill "a yellow duck" --field sh --grid 7 --estimator ssd --normals analytic --albedo-share 0 --diffuse-prob 1 --z-variance 1 --convexity 1 $far \
          --blob 4 --quiet --threads "$threads" --out sh >sh.txt || return 1
     for format in glb ply obj; do
