@@ -31,8 +31,10 @@ TESTS   := $(patsubst tests/%.c,$(BUILD)/f32/%,$(wildcard tests/t_*.c)) $(patsub
 all: $(BUILD)/sdref $(BUILD)/sdref-f64   ## build both programs: sdref (binary32) and sdref-f64 (binary64)
 
 PRIOR   ?= weights/prior
+# SDI of a model rather than of the exact prior: an inversion with guidance of the other sign would let the object fill the frame.
+FIRST    = --estimator sdi --guidance 1.5 --guidance-inverse 0 --t-min 0.02 --condition view-lr --field hashgrid --views 2
 run: all   ## a first object in runs/first from the shipped prior; PRIOR=exact: from the exact one
-	$(BUILD)/sdref distill "a red rocket" --prior $(PRIOR) $(if $(filter exact,$(PRIOR)),,--guidance 3) --out runs/first --overwrite
+	$(BUILD)/sdref distill "a red rocket" $(if $(filter exact,$(PRIOR)),,$(FIRST)) --prior $(PRIOR) --out runs/first --overwrite
 	$(BUILD)/sdref export runs/first
 
 # $(1): a training's folder, $(2): what it starts with
