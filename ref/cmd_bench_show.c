@@ -25,8 +25,8 @@ void judge_print(FILE *out, const char *how, const JudgeScore *s)
 
 static void print_value(FILE *out, const BenchRow *row, double value)
 {
-    if (row->kind == BENCH_SHARE) fprintf(out, " %7.1f%%", 100 * value);
-    else fprintf(out, " %8.*f", row->kind == BENCH_NUMBER ? 1 : 2, value);
+    if (row->kind == BENCH_SHARE) fprintf(out, " %7.1f%%", text_shown(100 * value));
+    else fprintf(out, " %8.*f", row->kind == BENCH_NUMBER ? 1 : 2, text_shown(value));
 }
 
 static void print_rows(FILE *out, const BenchPrior *b)

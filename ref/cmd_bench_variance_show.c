@@ -86,10 +86,10 @@ static void print_rings(FILE *out, const BenchVariance *b)
         char cell[CELL];
         fprintf(out, "%-9s %6s", row->estimator->name, digits(cell, "", 2, same->value));
         for (int k = 1; k < RING_GAPS; k++) {
-            fprintf(out, " %6.2f", row->share[k].value);
+            fprintf(out, " %6.2f", text_shown(row->share[k].value));
             error = fmax(error, row->share[k].error);
         }
-        fprintf(out, " %6.2f %6.2f\n", error, (1 + row->share[RING_GAPS - 1].value) / 2);
+        fprintf(out, " %6.2f %6.2f\n", text_shown(error), text_shown((1 + row->share[RING_GAPS - 1].value) / 2));
     }
 }
 
@@ -103,8 +103,8 @@ static void print_mu(FILE *out, const BenchVariance *b)
         const VarianceMu *mu = &b->mu[i];
         char range[CELL];
         range_text(range, i);
-        fprintf(out, "%-11s %6d %11.4g %11.4g %11.4g %8.1g %11.4g %8.1g\n", range, mu->draws, mu->best, mu->used, mu->before.value,
-                mu->before.error, mu->after.value, mu->after.error);
+        fprintf(out, "%-11s %6d %11.4g %11.4g %11.4g %8.1g %11.4g %8.1g\n", range, mu->draws, text_shown(mu->best), text_shown(mu->used),
+                text_shown(mu->before.value), text_shown(mu->before.error), text_shown(mu->after.value), text_shown(mu->after.error));
     }
 }
 

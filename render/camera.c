@@ -6,6 +6,9 @@
  */
 #include "render/camera.h"
 #include "tensor/elem.h"
+#include "tensor/text.h"
+
+#include <stdio.h>
 
 /* focal = 0.5 h / tan(fovy/2); the columns right, up, -forward, position. */
 static void set(Camera *c, double column[4][3], double fovy, int h, int w)
@@ -48,9 +51,16 @@ static double normalise(double v[3])
     return length;
 }
 
+static const char *point_text(char out[64], const double p[3])
+{
+    snprintf(out, 64, "(%g, %g, %g)", text_shown(p[0]), text_shown(p[1]), text_shown(p[2]));
+    return out;
+}
+
 int camera_look_from(Camera *c, const double position[3], const double target[3], const double up[3], double fovy, int h, int w, Err *err)
 {
     double forward[3], upright[3], column[4][3];
+    char at[64], to[64], top[64];
     for (int i = 0; i < 3; i++) {
         forward[i] = target[i] - position[i];
         upright[i] = up[i];
@@ -58,14 +68,13 @@ int camera_look_from(Camera *c, const double position[3], const double target[3]
     }
     const double apart = normalise(forward);
     if (!(apart >= 1e-9 && isfinite(apart)))
-        return err_set(err, "camera at (%g, %g, %g): found that it looks at (%g, %g, %g), expected a point apart from it", position[0], position[1],
-                       position[2], target[0], target[1], target[2]);
+        return err_set(err, "camera at %s: found that it looks at %s, expected a point apart from it", point_text(at, position), point_text(to, target));
     normalise(upright);
     cross(column[0], forward, upright);
     const double sine = normalise(column[0]);
     if (!(sine >= 1e-6))
-        return err_set(err, "camera at (%g, %g, %g), looking at (%g, %g, %g): found up (%g, %g, %g), expected one that is not along its line of sight",
-                       position[0], position[1], position[2], target[0], target[1], target[2], up[0], up[1], up[2]);
+        return err_set(err, "camera at %s, looking at %s: found up %s, expected one that is not along its line of sight", point_text(at, position),
+                       point_text(to, target), point_text(top, up));
     cross(column[1], column[0], forward);
     for (int i = 0; i < 3; i++) column[2][i] = -forward[i];
     set(c, column, fovy, h, w);

@@ -73,11 +73,11 @@ static int config_check(const ScheduleConfig *c, int T, Err *err)
     if (T < 1 || T > T_MAX) return err_set(err, "num_train_timesteps %d: expected 1..%d", T, T_MAX);
     if (c->steps_offset < 0) return err_set(err, "steps_offset %d: expected 0 or more", c->steps_offset);
     if (c->thresholding && !(c->dynamic_thresholding_ratio >= 0.0 && c->dynamic_thresholding_ratio <= 1.0))
-        return err_set(err, "dynamic_thresholding_ratio %g: expected 0 to 1", c->dynamic_thresholding_ratio);
+        return err_set(err, "dynamic_thresholding_ratio %g: expected 0 to 1", text_shown(c->dynamic_thresholding_ratio));
     if (c->thresholding && !(c->sample_max_value >= 1.0 && isfinite(c->sample_max_value)))
-        return err_set(err, "sample_max_value %g: expected 1 or more, and finite", c->sample_max_value);
+        return err_set(err, "sample_max_value %g: expected 1 or more, and finite", text_shown(c->sample_max_value));
     if (!(c->clip_sample_range > 0.0 && isfinite(c->clip_sample_range)))
-        return err_set(err, "clip_sample_range %g: expected above 0 and finite", c->clip_sample_range);
+        return err_set(err, "clip_sample_range %g: expected above 0 and finite", text_shown(c->clip_sample_range));
     return 0;
 }
 
@@ -121,14 +121,14 @@ Schedule *schedule_new(const ScheduleConfig *config, Err *err)
         const double beta = beta_at(config, t, T);
         if (!(beta > 0.0 && beta < 1.0)) {
             err_set(err, "beta_start %g, beta_end %g: beta at %d is %g, expected within (0, 1)",
-                    config->beta_start, config->beta_end, t, text_shown(beta));
+                    text_shown(config->beta_start), text_shown(config->beta_end), t, text_shown(beta));
             schedule_free(S);
             return NULL;
         }
         abar *= 1.0 - beta;
         if (!(abar >= ABAR_MIN)) {
             err_set(err, "beta_start %g, beta_end %g: abar at %d is %g, expected %g or more",
-                    config->beta_start, config->beta_end, t, text_shown(abar), ABAR_MIN);
+                    text_shown(config->beta_start), text_shown(config->beta_end), t, text_shown(abar), ABAR_MIN);
             schedule_free(S);
             return NULL;
         }

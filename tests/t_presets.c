@@ -120,23 +120,23 @@ static void published_values_are_scaled(void)
 static void the_command_line_wins(void)
 {
     static const struct { const char *line, *value[8][2]; } cases[] = {
-        { "--cameras 1 --resolution 8", { { "estimator", "sds" }, { "fovy-max", "40" }, { "views", "4" }, { "albedo-share", "1" }, { "camera-jitter", "0" } } },
-        { "--cameras 1 --resolution 8 --preset sdi",
+        { "--cameras 8 --resolution 8", { { "estimator", "sds" }, { "fovy-max", "40" }, { "views", "4" }, { "albedo-share", "1" }, { "camera-jitter", "0" } } },
+        { "--cameras 8 --resolution 8 --preset sdi",
           { { "estimator", "sdi" }, { "fovy-max", "52.2" }, { "views", "1" }, { "albedo-share", "0.1" }, { "camera-jitter", "0.143" }, { "t-min", "0.25" },
             { "guidance-inverse", "-7.5" }, { "perp-neg", "off" } } },
-        { "--preset sdi --cameras 1 --resolution 8 --views 3 --t-min 0.5 --guidance 3 --camera-jitter 0",
+        { "--preset sdi --cameras 8 --resolution 8 --views 3 --t-min 0.5 --guidance 3 --camera-jitter 0",
           { { "estimator", "sdi" }, { "views", "3" }, { "t-min", "0.5" }, { "t-max", "0.98" }, { "guidance", "3" }, { "guidance-inverse", "-3" },
             { "camera-jitter", "0" }, { "target-jitter", "0.2" } } },
-        { "--cameras 1 --resolution 8 --guidance 3 --preset dreamfusion", { { "guidance", "3" }, { "cfg-convention", "text" }, { "anneal", "uniform" } } },
-        { "--cameras 1 --resolution 8 --preset dsd --estimator sds", { { "estimator", "sds" }, { "anneal", "sqrt" }, { "t-min", "0.32" }, { "view-mode", "independent" } } },
+        { "--cameras 8 --resolution 8 --guidance 3 --preset dreamfusion", { { "guidance", "3" }, { "cfg-convention", "text" }, { "anneal", "uniform" } } },
+        { "--cameras 8 --resolution 8 --preset dsd --estimator sds", { { "estimator", "sds" }, { "anneal", "sqrt" }, { "t-min", "0.32" }, { "view-mode", "independent" } } },
         { "--prior PRIOR --preset sdi", { { "perp-neg", "threestudio" }, { "condition", "view" }, { "guidance", "7.5" }, { "resolution", "8" } } },
         { "--prior PRIOR --preset sdi --perp-neg off", { { "perp-neg", "off" }, { "condition", "view" } } },
         { "--prior PRIOR --preset sdi --condition view --perp-neg official", { { "perp-neg", "official" } } },
         { "--prior PRIOR --preset sdi --condition view-lr", { { "perp-neg", "off" }, { "condition", "view-lr" } } },
         { "--prior PRIOR --preset mvsdi --field image", { { "perp-neg", "off" }, { "condition", "prompt" }, { "views", "2" } } },
         { "--prior PRIOR --preset csd", { { "w2", "0.75" }, { "negative", "oversaturated color, ugly, tiling, low quality, noisy" } } },
-        { "--cameras 1 --resolution 8 --preset csd", { { "w2", "0" }, { "negative", "" } } },
-        { "--cameras 1 --resolution 8 --preset csd --diffuse-prob 1 --albedo-share 0.2", { { "diffuse-prob", "1" }, { "albedo-share", "0.2" }, { "textureless-prob", "1" } } },
+        { "--cameras 8 --resolution 8 --preset csd", { { "w2", "0" }, { "negative", "" } } },
+        { "--cameras 8 --resolution 8 --preset csd --diffuse-prob 1 --albedo-share 0.2", { { "diffuse-prob", "1" }, { "albedo-share", "0.2" }, { "textureless-prob", "1" } } },
     };
     char folder[FOLDER_PATH];
     folder_pixels(folder);
