@@ -12,6 +12,7 @@
 #include "render/picture.h"
 #include "render/png.h"
 #include "tensor/par.h"
+#include "tensor/text.h"
 #include "weights/file.h"
 
 #include <stdio.h>
@@ -146,7 +147,7 @@ static int report(Bench *b, const Estimator *e, const char *prompt, const Result
 {
     char right[16] = "", score[48] = "", row[128];
     if (r->right >= 0) snprintf(right, sizeof right, "%d", r->right);
-    if (r->truth) snprintf(score, sizeof score, "%.2f,%.2f", r->score.whole, r->score.object);
+    if (r->truth) snprintf(score, sizeof score, "%.2f,%.2f", text_shown(r->score.whole), text_shown(r->score.object));
     printf("%-9s %-28.28s %6ld %7ld  %4s of %d  %s\n", e->name, prompt, r->steps, r->calls, r->right < 0 ? "-" : right, r->views, r->truth ? score : "-");
     const int n = snprintf(row, sizeof row, ",%ld,%ld,%s,%d,%s\n", r->steps, r->calls, right, r->views, r->truth ? score : ",");
     bytes_put(&b->csv, e->name, strlen(e->name), err);
