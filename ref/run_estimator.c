@@ -60,12 +60,12 @@ static int choose_score(const Estimator *e, Options *o, Err *err)
     return 0;
 }
 
-/* Networks take small steps. */
+/* Networks take small steps; NeRF's, which has no table beside it, still learns in the last of them. */
 static int choose_rate(Options *o, Err *err)
 {
     const int kind = opt_choice(o, "field");
-    if (run_choose(o, "lr", kind == FIELD_HASHGRID ? "0.01" : kind == FIELD_MLP ? "0.02" : "0.2", err) != 0) return -1;
-    return choose_number(o, "lr-end", opt_double(o, "lr") / 10, err);
+    if (run_choose(o, "lr", kind == FIELD_HASHGRID || kind == FIELD_MLP ? "0.01" : "0.2", err) != 0) return -1;
+    return choose_number(o, "lr-end", kind == FIELD_MLP ? opt_double(o, "lr") : opt_double(o, "lr") / 10, err);
 }
 
 int run_estimator_open(Options *o, Err *err)

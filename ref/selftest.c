@@ -64,7 +64,7 @@ static const struct { const char *name, *binary32, *binary64; } published[] = {
     { "render.lambertian", "a9776be7c21924a0", "e039d23bdb925eba" },
     { "mesh", "dd165376dcce5f02", "435c056c1ce1c307" },
     { "distill", "b7231ab921edc350", "822a374a1cff3d1e" },
-    { "distill.lit", "4c3272215473450a", "7ae6c84e096dee74" },
+    { "distill.lit", "07a4ea9c016a667d", "fb449f5b79763631" },
     { "unet", "625ca2c9404b0b36", "e40523deeaadb3b9" },
 };
 

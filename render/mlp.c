@@ -34,10 +34,10 @@ void mlp_start(real *theta, const Mlp *m, uint64_t seed, uint32_t view)
 {
     for (int l = 0; l < m->layers; l++) {
         const size_t weights = (size_t)m->width[l + 1] * (size_t)m->width[l], n = layer_count(m, l);
-        const real bound = R(1.0) / r_sqrt((real)m->width[l]);
-        rng_uniform(theta, (RngAt){ seed, view + 2 * (uint32_t)l, 0, RNG_INIT }, weights);
-        rng_uniform(theta + weights, (RngAt){ seed, view + 2 * (uint32_t)l + 1, 0, RNG_INIT }, n - weights);
-        for (size_t i = 0; i < n; i++) theta[i] = bound * (R(2.0) * theta[i] - R(1.0));
+        const real bound = r_sqrt(R(6.0) / (real)m->width[l]);
+        rng_uniform(theta, (RngAt){ seed, view + (uint32_t)l, 0, RNG_INIT }, weights);
+        for (size_t i = 0; i < weights; i++) theta[i] = bound * (R(2.0) * theta[i] - R(1.0));
+        for (size_t i = weights; i < n; i++) theta[i] = 0;
         theta += n;
     }
 }

@@ -24,7 +24,8 @@ typedef struct Mlp {
 size_t mlp_count(const Mlp *m);       /* parameters */
 size_t mlp_kept(const Mlp *m);        /* values of one point */
 
-/* Every w and b uniform in +-1/sqrt(in), as torch.nn.Linear; tensor k (w, b, w, b ...) is draw `view + k` of stream RNG_INIT. */
+/* w uniform in +-sqrt(6/in), which keeps the second moment of what passes relu [He15 Eq.10]; b = 0. w of layer l is draw `view + l` of stream RNG_INIT.
+ * DIFFERS: torch.nn.Linear's +-1/sqrt(in) for w and b, with which every layer shrinks its input and a field learns more slowly. */
 void mlp_start(real *theta, const Mlp *m, uint64_t seed, uint32_t view);
 /* w1, b1, w2, ... of parameters that begin at `at` of a field's theta. Returns how many. */
 int  mlp_parts(FieldPart *part, const Mlp *m, size_t at);

@@ -320,15 +320,15 @@ static void starts_are_drawn(void)
         CHECK(same(f->theta, g->theta, f->n) == !drawn, "config %d: another seed", k);
         FieldPart part[FIELD_PARTS];
         const int n = field_parts(part, f);
-        for (int i = 0; i < n && drawn; i++) {                          /* a bias goes with the weight before it */
-            const Shape w = part[i].s.nd == 1 ? part[i - 1].s : part[i].s;
-            const double bound = w.nd == 3 ? 1e-4 : 1 / sqrt((double)w.d[1]);
+        for (int i = 0; i < n && drawn; i++) {
+            const Shape w = part[i].s;
+            const double bound = w.nd == 3 ? 1e-4 : w.nd == 1 ? 0 : sqrt(6 / (double)w.d[1]);
             double most = 0, sum = 0;
             for (size_t j = 0; j < shape_count(part[i].s); j++) most = fmax(most, fabs((double)f->theta[part[i].at + j]));
             for (size_t j = 0; j < shape_count(part[i].s); j++) sum += (double)f->theta[part[i].at + j];
             const double count = (double)shape_count(part[i].s);
             CHECK_LE(most, bound * (1 + 1e-6), "config %d: %s", k, part[i].name);
-            CHECK(count < 20 || most > 0.8 * bound, "config %d: %s reaches %g of %g", k, part[i].name, most, bound);
+            CHECK(count < 20 || most >= 0.8 * bound, "config %d: %s reaches %g of %g", k, part[i].name, most, bound);
             CHECK_LE(fabs(sum), 4 * bound * sqrt(count / 3), "config %d: mean of %s", k, part[i].name);
         }
         field_free(f);

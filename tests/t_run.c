@@ -488,7 +488,7 @@ static void a_run_that_blows_up_keeps_its_checkpoint(void)
         CHECK_OK(file_digest(digest[i], path, &err), &err);
     }
     CHECK(strcmp(out[0], out[1]) == 0 && strcmp(digest[0], digest[1]) == 0, "first: %s, then: %s", out[0], out[1]);
-    check_says(out[0], (const char *const[]){ "sdref: step ", ", sds: the field's gradient: found nan at index ", ", expected finite values; the last checkpoint is as it was", NULL }, "message");
+    check_says(out[0], (const char *const[]){ "sdref: step ", ", sds: the rendered image: found nan at index ", ", expected finite values; the last checkpoint is as it was", NULL }, "message");
     CHECK(strchr(out[0], '\n') == out[0] + strlen(out[0]) - 1, "more than a line: %s", out[0]);
     CHECK(sscanf(out[0], "sdref: step %ld, sds: ", &step) == 1 && step > 0, "%s", out[0]);
     StFile *f = st_open(path, &err);
