@@ -31,8 +31,9 @@ TESTS   := $(patsubst tests/%.c,$(BUILD)/f32/%,$(wildcard tests/t_*.c)) $(patsub
 all: $(BUILD)/sdref $(BUILD)/sdref-f64   ## build both programs: sdref (binary32) and sdref-f64 (binary64)
 
 PRIOR   ?= weights/prior
-# SDI of a model rather than of the exact prior: an inversion with guidance of the other sign would let the object fill the frame.
-FIRST    = --estimator sdi --guidance 1.5 --guidance-inverse 0 --t-min 0.02 --condition view-lr --field hashgrid --views 2
+# SDI of a model rather than of the exact prior: an inversion with guidance of the other sign would let the object fill the frame. Coarse levels first
+# and sparsity keep the air around it clear of specks.
+FIRST    = --estimator sdi --guidance 1.5 --guidance-inverse 0 --t-min 0.02 --condition view-lr --field hashgrid --hash-start 3 --sparsity 0,0,150,200 --views 2
 run: all   ## a first object in runs/first from the shipped prior; PRIOR=exact: from the exact one
 	$(BUILD)/sdref distill "a red rocket" $(if $(filter exact,$(PRIOR)),,$(FIRST)) --prior $(PRIOR) --out runs/first --overwrite
 	$(BUILD)/sdref export runs/first
