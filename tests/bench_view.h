@@ -81,6 +81,21 @@ static inline void bench_hashgrid(const Bench *b, const Field *f, double all, Er
     arena_free(arena);
 }
 
+/* The same view lit, its normals by differences and analytic. */
+static inline void bench_normals(const Bench *b, Parts *p, const char *name)
+{
+    double seconds[2];
+    p->s.shading = SHADE_LAMBERTIAN;
+    for (int i = 0; i < 3; i++) p->s.light[i] = p->camera.c2w[i][3];
+    for (int i = 0; i < 2; i++) {
+        p->s.normals = i == 0 ? NORMALS_DIFFERENCES : NORMALS_ANALYTIC;
+        seconds[i] = bench_seconds(part_view, p, b->budget, 3) + bench_seconds(part_pull, p, b->budget, 3);
+    }
+    printf("    lit: %.2f ms with normals by differences, %.2f ms with analytic ones, %.2f times as fast\n", 1e3 * seconds[0], 1e3 * seconds[1], seconds[0] / seconds[1]);
+    fprintf(b->csv, "%s lit,64x64 rays,view and adjoint,1,,,,%d,%.6g,,,,\n", name, b->threads, 1e3 * seconds[0]);
+    fprintf(b->csv, "%s lit analytic,64x64 rays,view and adjoint,1,,,,%d,%.6g,,,,\n", name, b->threads, 1e3 * seconds[1]);
+}
+
 static inline void bench_fields(const Bench *b, Err *err)
 {
     enum { SIDE = 64, N = 3 * SIDE * SIDE };
@@ -107,6 +122,7 @@ static inline void bench_fields(const Bench *b, Err *err)
         printf("  %-10s %8.2f ms + %8.2f ms = %8.2f ms\n", name, 1e3 * view, 1e3 * pull, 1e3 * (view + pull));
         fprintf(b->csv, "%s,64x64 rays,view and adjoint,1,,,,%d,%.6g,,,,\n", name, b->threads, 1e3 * (view + pull));
         if (fields[i].kind == FIELD_HASHGRID) bench_hashgrid(b, p.f, view + pull, err);
+        if (field_has_slope(fields[i].kind)) bench_normals(b, &p, name);
         renderer_free(p.r);
         field_free(p.f);
         arena_free(arena);
