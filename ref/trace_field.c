@@ -120,7 +120,7 @@ static int mlp_config(FieldConfig *f, const Check *c, Err *err)
 /* theta, part by part, each of its shape. */
 static int read_parts(Field *f, const Check *c, Err *err)
 {
-    char name[NAME], shape[ST_SHAPE_ROOM];
+    char name[NAME], shape[ST_SHAPE_ROOM], expected[64];
     FieldPart part[FIELD_PARTS];
     const int parts = field_parts(part, f);
     for (int k = 0; k < parts; k++) {
@@ -133,7 +133,9 @@ static int read_parts(Field *f, const Check *c, Err *err)
         if (f->config.kind == FIELD_VOXEL) voxel_from_planes(f, v);
         else memcpy(f->theta + part[k].at, v, shape_count(s) * sizeof *v);
         mem_free(v);
-        if (!same) return err_set(err, "%s: tensor '%s' is %s, which does not fit the others and the metadata", st_path(c->file), name, st_shape(shape, t));
+        if (!same)
+            return err_set(err, "%s: tensor '%s' is %s, expected %s from the others and the metadata", st_path(c->file), name, st_shape(shape, t),
+                           shape_text(expected, sizeof expected, s));
     }
     return 0;
 }

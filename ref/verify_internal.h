@@ -25,6 +25,8 @@ int check_heard(const Check *c, const char *name);        /* was it put or given
 
 /* An input or result as real, of `count` values (0: any); mem_free it. NULL with err set; absent is an error. */
 real *check_read(const Check *c, const char *name, size_t count, Err *err);
+/* Where there is such a tensor, its sides must be those of s; sides of 1 may be more or fewer. */
+int   check_shape(const Check *c, const char *name, Shape s, Err *err);
 int   check_has(const Check *c, const char *name);
 int   meta_number(double *out, const Check *c, const char *key, Err *err);         /* absent or no number: an error */
 int   meta_whole(int *out, const Check *c, const char *key, int lo, int hi, Err *err);

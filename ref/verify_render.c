@@ -91,17 +91,39 @@ static int read_background(RenderSettings *s, const Check *c, Err *err)
         char name[48];
         const size_t n = shape_count(part[i].s);
         real *v = check_read(c, background_name(name, "in.", &part[i]), n, err);
-        if (v == NULL) return -1;
+        if (v == NULL || check_shape(c, name, part[i].s, err) != 0) {
+            mem_free(v);
+            return -1;
+        }
         memcpy(s->learnt->theta + part[i].at, v, n * sizeof *v);
         mem_free(v);
     }
     return 0;
 }
 
+static Shape output_shape(int output, const Camera *camera)
+{
+    return (Shape){ render_outputs[output].channels == 3 ? 3 : 2, { camera->h, camera->w, 3 } };
+}
+
 static const char *output_name(char name[48], const char *prefix, int output)
 {
     snprintf(name, 48, "%s%s", prefix, render_outputs[output].name);
     return name;
+}
+
+/* Of all that has the image's sides, before anything is computed: (3,H,W) has as many values as (H,W,3), and 8192 x 8192 pixels take days. */
+static int shapes(const Check *c, const Camera *camera, int samples, Err *err)
+{
+    char name[48];
+    if (check_shape(c, "out.c2w", (Shape){ 2, { 3, 4 } }, err) != 0 || check_shape(c, "out.ray_d", (Shape){ 3, { camera->h, camera->w, 3 } }, err) != 0 ||
+        check_shape(c, "in.jitter", (Shape){ 3, { camera->h, camera->w, samples } }, err) != 0)
+        return -1;
+    for (int i = 0; i < RENDER_OUTPUTS; i++)
+        if (check_shape(c, output_name(name, "out.", i), output_shape(i, camera), err) != 0 ||
+            check_shape(c, output_name(name, "in.cotangent.", i), output_shape(i, camera), err) != 0)
+            return -1;
+    return 0;
 }
 
 /* Normals and orientation are computed where the file has to do with them, the others always. */
@@ -118,9 +140,8 @@ static int outputs(const Check *c, const Trace *trace, Renderer *r, const Field 
     if (err->set) return -1;
     render_view(&out, r, field, camera, s);
     for (int i = 0; i < RENDER_OUTPUTS; i++) {
-        const Shape shape = { render_outputs[i].channels == 3 ? 3 : 2, { camera->h, camera->w, 3 } };
         real *v = *render_output(&out, i);
-        if (v != NULL && trace_put(trace, output_name(name, "out.", i), v, shape, err) != 0) return -1;
+        if (v != NULL && trace_put(trace, output_name(name, "out.", i), v, output_shape(i, camera), err) != 0) return -1;
     }
     return 0;
 }
@@ -199,6 +220,7 @@ int verify_render(Check *c, Err *err)
     int status = read_shading(&s, c, err);
     if (status == 0) status = read_camera(&camera, c, err);
     if (status == 0) status = meta_whole(&s.samples, c, "samples", 1, 1024, err);
+    if (status == 0) status = shapes(c, &camera, s.samples, err);
     if (status == 0) status = read_background(&s, c, err);
     Field *field = status == 0 ? check_field(c, err) : NULL;
     Arena *arena = field == NULL ? NULL : arena_new(err);

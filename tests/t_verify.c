@@ -276,6 +276,65 @@ static void expect_trouble_with(const char *from, const char *key, const char *v
     unlink(to);
 }
 
+/* A copy in which tensor `name` lies as dim has it, with as many values as before. */
+static void copy_reshaped(char *to, const char *from, const char *name, int ndim, const int64_t *dim)
+{
+    Err err = { 0 };
+    StFile *f = st_open(from, &err);
+    CHECK(f != NULL, "%s", err.msg);
+    if (f == NULL) return;
+    StWriter *w = stw_new(&err);
+    for (int i = 0; i < st_meta_count(f); i++) {
+        const char *key, *value;
+        st_meta_at(&key, &value, f, i);
+        stw_meta(w, key, value);
+    }
+    for (int i = 0; i < st_count(f); i++) {
+        const StTensor *t = st_at(f, i);
+        const int other = strcmp(t->name, name) == 0;
+        stw_add(w, t->name, t->dtype, other ? ndim : t->ndim, other ? dim : t->dim, t->bytes);
+    }
+    strcpy(to, "/tmp/sdref-verify-XXXXXX");
+    const int fd = mkstemp(to);
+    CHECK(fd >= 0, "mkstemp");
+    close(fd);
+    CHECK_OK(stw_write(w, to, &err), &err);
+    stw_free(w);
+    st_close(f);
+}
+
+/* The same number of values in another order is no fault of the renderer, and is found before anything is rendered. */
+static void renders_of_other_shapes(void)
+{
+    static const struct { const char *name; int ndim; int64_t dim[4]; const char *words; } cases[] = {
+        { "in.cotangent.rgb", 3, { 3, 8, 8 }, "'in.cotangent.rgb' is F64 [3, 8, 8], expected 8x8x3" },
+        { "in.cotangent.depth", 1, { 64 }, "'in.cotangent.depth' is F64 [64], expected 8x8" },
+        { "out.rgb", 3, { 3, 8, 8 }, "'out.rgb' is F64 [3, 8, 8], expected 8x8x3" },
+        { "out.ray_d", 3, { 3, 8, 8 }, "'out.ray_d' is F64 [3, 8, 8], expected 8x8x3" },
+        { "out.c2w", 2, { 4, 3 }, "'out.c2w' is F64 [4, 3], expected 3x4" },
+        { "out.grad.grid", 4, { 6, 6, 6, 4 }, "'out.grad.grid' is F64 [6, 6, 6, 4], expected 4x6x6x6" },
+    };
+    static const int64_t batch[] = { 1, 8, 8, 3 };
+    static const int64_t jitter[] = { 16, 6, 10 };
+    char path[64];
+    Err err = { 0 };
+    Report r;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        copy_reshaped(path, voxel, cases[i].name, cases[i].ndim, cases[i].dim);
+        expect_trouble(path, cases[i].words);
+        unlink(path);
+    }
+    copy_reshaped(path, goldens[1].path, "in.jitter", 3, jitter);
+    expect_trouble(path, "'in.jitter' is F64 [16, 6, 10], expected 6x10x16");
+    unlink(path);
+    expect_trouble_with(voxel, "h", "8192", "expected 8192x8x3");
+    copy_reshaped(path, voxel, "out.rgb", 4, batch);
+    CHECK_OK(verify_file(&r, path, 0, &err), &err);
+    CHECK(r.failed == 0 && r.checked == 7, "a side of 1: %d failed, %d checked", r.failed, r.checked);
+    report_free(&r);
+    unlink(path);
+}
+
 static void strange_renders(void)
 {
     static const char shaded[] = "tests/golden/render/voxel_shaded.safetensors", backdrop[] = "tests/golden/render/background_mlp.safetensors";
@@ -324,6 +383,7 @@ int main(void)
     TEST(zeros_are_blamed);
     TEST(what_is_missing_or_strange);
     TEST(strange_renders);
+    TEST(renders_of_other_shapes);
     TEST(a_trace_without_results);
     TEST(tolerance_overrides);
     return test_end();
