@@ -230,6 +230,15 @@ int check_given(Check *c, const char *name, Err *err)
 
 int check_has(const Check *c, const char *name) { return st_find(c->file, name) != NULL; }
 
+static int check_finite(const Check *c, const char *name, const real *v, size_t n, Err *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(v[i]))
+            return err_set(err, "%s: tensor '%s' has %g at %zu, expected finite numbers of %s", st_path(c->file), name, text_shown((double)v[i]), i,
+                           sizeof(real) == sizeof(double) ? "binary64" : "binary32");
+    return 0;
+}
+
 real *check_read(const Check *c, const char *name, size_t count, Err *err)
 {
     char shape[ST_SHAPE_ROOM];
@@ -244,7 +253,7 @@ real *check_read(const Check *c, const char *name, size_t count, Err *err)
     }
     real *v = mem_new((size_t)t->count, sizeof *v, name, err);
     if (v == NULL) return NULL;
-    if (st_read_real(v, t, err) != 0) {
+    if (st_read_real(v, t, err) != 0 || (strncmp(name, "in.", 3) == 0 && check_finite(c, name, v, (size_t)t->count, err) != 0)) {
         mem_free(v);
         return NULL;
     }

@@ -23,7 +23,7 @@ int check_given(Check *c, const char *name, Err *err);
 
 int check_heard(const Check *c, const char *name);        /* was it put or given in this pass? */
 
-/* An input or result as real, of `count` values (0: any); mem_free it. NULL with err set; absent is an error. */
+/* An input, which must be finite, or a result as real, of `count` values (0: any); mem_free it. NULL with err set; absent is an error. */
 real *check_read(const Check *c, const char *name, size_t count, Err *err);
 /* Where there is such a tensor, its sides must be those of s; sides of 1 may be more or fewer. */
 int   check_shape(const Check *c, const char *name, Shape s, Err *err);

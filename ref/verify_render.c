@@ -5,6 +5,7 @@
 #include "tensor/mem.h"
 #include "tensor/text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@ static int read_camera(Camera *camera, const Check *c, Err *err)
     if (!(distance > 0) || !(fovy > 0 && fovy < 180) || !(elevation > -90 && elevation < 90))
         return err_set(err, "%s: distance %g, fovy %g, elevation %g; expected > 0, 0 to 180, -90 to 90", st_path(c->file), distance, fovy, elevation);
     camera_look_at(camera, elevation, azimuth, distance, fovy, h, w);
+    if (!isfinite(camera->focal) || !isfinite(camera->c2w[0][3]) || !isfinite(camera->c2w[1][3]) || !isfinite(camera->c2w[2][3]))
+        return err_set(err, "%s: distance %g, fovy %g; expected a camera of finite numbers", st_path(c->file), distance, fovy);
     return 0;
 }
 

@@ -335,6 +335,27 @@ static void renders_of_other_shapes(void)
     unlink(path);
 }
 
+/* An input that is no number is no fault of the renderer. */
+static void inputs_that_are_no_numbers(void)
+{
+    static const struct { const char *from, *name, *words; } cases[] = {
+        { voxel, "in.grid", "'in.grid' has nan at 432, expected finite numbers" },
+        { voxel, "in.cotangent.depth", "'in.cotangent.depth' has nan at 32, expected finite numbers" },
+        { "tests/golden/render/voxel_wide.safetensors", "in.jitter", "'in.jitter' has nan at 480, expected finite numbers" },
+        { hashgrid, "in.points", "'in.points' has nan at 48, expected finite numbers" },
+        { hashgrid, "in.table", "'in.table' has nan at 1024, expected finite numbers" },
+        { sds, "in.noise", "'in.noise' has nan at " },
+    };
+    char path[64];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        copy_with(path, cases[i].from, cases[i].name, (double)NAN, NULL, NULL);
+        expect_trouble(path, cases[i].words);
+        unlink(path);
+    }
+    if (sizeof(real) == sizeof(float)) expect_trouble_with(voxel, "distance", "1e39", "distance 1e+39, fovy 40; expected a camera of finite numbers");
+    expect_trouble_with(voxel, "fovy", sizeof(real) == sizeof(float) ? "1e-300" : "1e-308", "expected a camera of finite numbers");
+}
+
 static void strange_renders(void)
 {
     static const char shaded[] = "tests/golden/render/voxel_shaded.safetensors", backdrop[] = "tests/golden/render/background_mlp.safetensors";
@@ -384,6 +405,7 @@ int main(void)
     TEST(what_is_missing_or_strange);
     TEST(strange_renders);
     TEST(renders_of_other_shapes);
+    TEST(inputs_that_are_no_numbers);
     TEST(a_trace_without_results);
     TEST(tolerance_overrides);
     return test_end();
