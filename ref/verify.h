@@ -2,7 +2,8 @@
  *
  * Every result is recomputed twice: *accumulated* from the inputs alone, and *locally*, where the run continues from the
  * file's own tensors, so that each step is judged on what that backend fed it. The first tensor whose local error is out of line
- * is the culprit; later ones may only have inherited it.
+ * is the culprit; later ones may only have inherited it. A tensor of a render that agrees with the inputs to within its local bar is right,
+ * whatever the file's own camera, which may have been rounded to be stored, makes of it.
  * A network is recomputed a third time, locally, with every module's output moved by a random rounding of the type that the
  * backend computed in. How far a tensor moves is its *noise*: what rounding alone is worth there. The local bar of a module
  * is a multiple of that, so that a wrong epsilon stands out where rounding is quiet, and a module that amplifies

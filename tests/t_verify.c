@@ -356,6 +356,62 @@ static void inputs_that_are_no_numbers(void)
     expect_trouble_with(voxel, "fovy", sizeof(real) == sizeof(float) ? "1e-300" : "1e-308", "expected a camera of finite numbers");
 }
 
+/* A copy whose results are stored in binary16, of the same inputs. */
+static void copy_halved(char *to, const char *from)
+{
+    Err err = { 0 };
+    StFile *f = st_open(from, &err);
+    CHECK(f != NULL, "%s", err.msg);
+    if (f == NULL) return;
+    StWriter *w = stw_new(&err);
+    uint16_t *half[64] = { NULL };
+    for (int i = 0; i < st_meta_count(f); i++) {
+        const char *key, *value;
+        st_meta_at(&key, &value, f, i);
+        stw_meta(w, key, value);
+    }
+    for (int i = 0; i < st_count(f) && i < 64; i++) {
+        const StTensor *t = st_at(f, i);
+        if (strncmp(t->name, "out.", 4) != 0) {
+            stw_add(w, t->name, t->dtype, t->ndim, t->dim, t->bytes);
+            continue;
+        }
+        double *v = mem_new((size_t)t->count, sizeof *v, "copy", &err);
+        half[i] = mem_new((size_t)t->count, sizeof *half[i], "copy", &err);
+        CHECK_OK(st_read_f64(v, t, &err), &err);
+        for (int64_t k = 0; k < t->count; k++) half[i][k] = f16_from_f64(v[k]);
+        stw_add(w, t->name, ST_F16, t->ndim, t->dim, half[i]);
+        mem_free(v);
+    }
+    strcpy(to, "/tmp/sdref-verify-XXXXXX");
+    const int fd = mkstemp(to);
+    CHECK(fd >= 0, "mkstemp");
+    close(fd);
+    CHECK_OK(stw_write(w, to, &err), &err);
+    stw_free(w);
+    st_close(f);
+    for (int i = 0; i < 64; i++) mem_free(half[i]);
+}
+
+/* The camera too is rounded there, and normals and a hash grid's gradients feel that; but all of it is right. And a camera that is wrong
+ * in the file, but not where the picture was made, is all that is blamed. */
+static void renders_stored_in_half(void)
+{
+    static const char *const files[] = { voxel, "tests/golden/render/voxel_shaded.safetensors", hashgrid };
+    char path[64];
+    Err err = { 0 };
+    Report r;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        copy_halved(path, files[i]);
+        CHECK_OK(verify_file(&r, path, 0, &err), &err);
+        CHECK(r.failed == 0 && r.culprit == -1, "%s in binary16: %d failed, first '%s'", files[i], r.failed, r.culprit < 0 ? "" : r.rows[r.culprit].name);
+        report_free(&r);
+        unlink(path);
+    }
+    culprit_is(voxel, "out.c2w", (double)NAN, "out.c2w", 1);
+    culprit_is(voxel, "out.c2w", 0.1, "out.c2w", 1);
+}
+
 static void strange_renders(void)
 {
     static const char shaded[] = "tests/golden/render/voxel_shaded.safetensors", backdrop[] = "tests/golden/render/background_mlp.safetensors";
@@ -406,6 +462,7 @@ int main(void)
     TEST(strange_renders);
     TEST(renders_of_other_shapes);
     TEST(inputs_that_are_no_numbers);
+    TEST(renders_stored_in_half);
     TEST(a_trace_without_results);
     TEST(tolerance_overrides);
     return test_end();
