@@ -2,8 +2,8 @@
 
     python3 tests/oracle/fields.py tests/golden/render
 
-Views of small random fields in float64, gradients by PyTorch's autograd. Every ray and sample lies in the graph at once, hashes are Python integers,
-the sines are those of 2^k pi p as it stands, and harmonics come from the recurrences of Legendre functions: nothing here is shared with the renderer but the
+Views of small random fields in float64, gradients by PyTorch's autograd. Every ray and sample lies in the graph at once, hashes are remainders of whole
+numbers, the sines are those of 2^k pi p as it stands, and harmonics come from the recurrences of Legendre functions: nothing here is shared with the renderer but the
 definitions in render/*.h. Needs PyTorch 1.13; `make test` needs only the files.
 """
 import math
@@ -31,8 +31,8 @@ def corners(u, cells):
     return i.long()[None] + steps, torch.where(steps == 1, f[None], 1 - f[None]).prod(-1)
 
 
-def hash_entry(node, cells, table):
-    x, y, z = (int(v) for v in node)
+def hash_entry(nodes, cells, table):
+    x, y, z = nodes.unbind(-1)                   # below 2^24, so that the products are whole numbers of 64 bits
     if (cells + 1) ** 3 <= table:
         return x + (cells + 1) * (y + (cells + 1) * z)
     return (x ^ (y * 2654435761 % 2 ** 32) ^ (z * 805459861 % 2 ** 32)) % table
@@ -42,9 +42,8 @@ def hash_encoding(x, meta, p):
     u, features = ((p + 1) / 2).clamp(0, 1), []
     for level in range(int(meta["hash_levels"])):
         cells = math.floor(int(meta["hash_base"]) * float(meta["hash_growth"]) ** level)
-        nodes, w = corners(u, torch.full((), float(cells), dtype=torch.float64))
-        entries = torch.tensor([hash_entry(n, cells, int(meta["hash_table"])) for n in nodes.reshape(-1, 3)]).reshape(nodes.shape[:-1])
-        features.append((w[..., None] * x["in.table"][level][entries]).sum(0))
+        nodes, w = corners(u, torch.full((), float(cells), dtype=u.dtype))
+        features.append((w[..., None] * x["in.table"][level][hash_entry(nodes, cells, int(meta["hash_table"]))]).sum(0))
     return torch.cat(features, -1)
 
 
@@ -84,7 +83,7 @@ def harmonics(d, degree):
 def grid_sh(x, meta, p, d):
     grid = x["in.sh"]
     degree = {4: 0, 13: 1, 28: 2}[grid.shape[3]]
-    cells = torch.tensor([grid.shape[2] - 1, grid.shape[1] - 1, grid.shape[0] - 1], dtype=torch.float64)
+    cells = torch.tensor([grid.shape[2] - 1, grid.shape[1] - 1, grid.shape[0] - 1], dtype=p.dtype)
     nodes, w = corners(((p + 1) / 2).clamp(0, 1), cells)
     value = (w[..., None] * grid[nodes[..., 2], nodes[..., 1], nodes[..., 0]]).sum(0)
     colour = (value[..., 1:].reshape(value.shape[:-1] + (3, -1)) * harmonics(d, degree)[..., None, :]).sum(-1)
