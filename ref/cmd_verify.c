@@ -28,6 +28,7 @@ static void print_row(const Row *row, int width)
     }
     printf("%-6s %-*s %-5s %12.3e %12.3e   %.0e %.0e", row->ok ? "ok" : "WRONG", width, row->name, st_dtype_name(row->dtype), text_shown(row->accumulated),
            text_shown(row->local), row->bar.accumulated, row->bar.local);
+    if (row->rounding) printf("   rounding");
     if (!row->ok) printf("   worst at %lld of %s", (long long)row->worst, row->shape);
     printf("\n");
 }
@@ -40,7 +41,9 @@ static void print_verdict(const Report *r)
         return;
     }
     if (r->failed == 0) {
-        printf("fine: %d tensors recomputed, all within their bars\n", r->checked);
+        printf("fine: %d tensors recomputed, all within their bars", r->checked);
+        if (r->rounding > 0) printf(", %d of them without what rounding is worth there", r->rounding);
+        printf("\n");
         return;
     }
     if (r->culprit < 0) {
@@ -48,7 +51,7 @@ static void print_verdict(const Report *r)
         return;
     }
     const Row *row = &r->rows[r->culprit], *nearest = &r->rows[r->nearest];
-    if (!(row->local <= row->bar.local)) {
+    if (!(row->local_beyond <= row->bar.local)) {
         printf("short: '%s' is the first that is wrong by itself (local error %.3e, bar %.0e)", row->name, text_shown(row->local), row->bar.local);
         if (r->before >= 0) printf("; all before it are right by themselves, up to '%s'", r->rows[r->before].name);
     } else

@@ -172,7 +172,8 @@ int check_encoding(const Check *c, const Trace *trace, const Field *f, Arena *ar
         return err_set(err, "%s: tensor 'in.points' is %s, expected (P,3), P at most 1048576", st_path(c->file), st_shape(shape, t));
     real *p = check_read(c, "in.points", 0, err);
     if (p == NULL) return -1;
-    const int status = trace_encoding_put(trace, p, f, (int)t->dim[0], arena, err);
+    int status = check_shake(c, p, (size_t)t->count, err);
+    if (status == 0) status = trace_encoding_put(trace, p, f, (int)t->dim[0], arena, err);
     mem_free(p);
     return status;
 }

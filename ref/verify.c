@@ -1,6 +1,7 @@
 /* verify.c -- rows, errors, bars and the verdict; the recomputing itself is in verify_render.c, verify_estimator.c, verify_network.c */
 #include "ref/estimators.h"
 #include "ref/verify_internal.h"
+#include "ref/verify_rounding.h"
 #include "tensor/mem.h"
 #include "tensor/rng.h"
 #include "tensor/text.h"
@@ -69,11 +70,11 @@ static double unit_of(StDtype dtype)
 }
 
 /* v (n) moved by up to two units, that is one rounding, every value by an amount of its own. */
-static int jitter(real *v, size_t n, double unit_of_v, int heard, Err *err)
+static int jitter(real *v, size_t n, double unit_of_v, int draw, int heard, Err *err)
 {
     real *u = mem_new(n, sizeof *u, "noise", err);
     if (u == NULL) return -1;
-    rng_uniform(u, (RngAt){ 0, 0, (uint32_t)heard, RNG_PROBE }, n);
+    rng_uniform(u, (RngAt){ 0, (uint32_t)draw, (uint32_t)heard, RNG_PROBE }, n);
     const real unit = (real)(4 * unit_of_v);              /* u - 1/2 is half as far */
     for (size_t i = 0; i < n; i++) v[i] = r_fma(v[i] * unit, u[i] - R(0.5), v[i]);
     mem_free(u);
@@ -94,22 +95,35 @@ static double moved(const Row *row, const real *v, const double *theirs, size_t 
     return gap2 == 0 ? 0 : sqrt(gap2 / fmax(ours2, theirs2));
 }
 
+int check_shake(const Check *c, real *v, size_t n, Err *err)
+{
+    return c->pass == PASS_NOISE ? jitter(v, n, c->unit, c->draw, c->heard, err) : 0;
+}
+
+static int keep(real **kept, const real *v, size_t n, const char *what, Err *err)
+{
+    *kept = mem_new(n, sizeof **kept, what, err);
+    if (*kept == NULL) return -1;
+    memcpy(*kept, v, n * sizeof *v);
+    return 0;
+}
+
+static int is_render(const char *kind) { return strcmp(kind, "render") == 0; }
+
 static int compare(Check *c, Row *row, const Word *word, const double *theirs, const real *v, size_t n, Err *err)
 {
+    if (c->pass == PASS_NOISE && is_render(c->trace)) return rounding_hear(row, v, theirs, n, err);
     if (c->pass == PASS_NOISE) {
         row->noise = moved(row, v, theirs, n);
         return 0;
     }
     const double error = relative_error(&row->worst, v, theirs, n, c->scale[word->combines]);
     if (c->pass == PASS_ACCUMULATED) {
-        row->accumulated = error;
-        return 0;
+        row->accumulated = row->accumulated_beyond = error;
+        return is_render(c->trace) ? keep(&row->whole, v, n, row->name, err) : 0;
     }
-    row->local = error;
-    row->ours = mem_new(n, sizeof *row->ours, row->name, err);
-    if (row->ours == NULL) return -1;
-    memcpy(row->ours, v, n * sizeof *v);
-    return 0;
+    row->local = row->local_beyond = error;
+    return keep(&row->ours, v, n, row->name, err);
 }
 
 /* A row for each result of the file; one that is put again goes to the end, where its last value was computed. */
@@ -172,7 +186,7 @@ static int put_compared(Check *c, const StTensor *t, real *v, Shape s, Err *err)
     if ((!st_dtype_is_float(t->dtype) && word->family != FAMILY_LEVELS) || bar_for(&row->bar, row->dtype, word->family) != 0)
         return err_set(err, "%s: tensor '%s' is %s; expected F64, F32, F16 or BF16", st_path(c->file), t->name, st_dtype_name(t->dtype));
     if (c->pass != PASS_ACCUMULATED && row->seen != row->calls) return 0;      /* not yet the output that the file has */
-    row->misfit = strcmp(c->trace, "render") == 0 ? !lies_as(t, s) : (size_t)t->count != n;
+    row->misfit = is_render(c->trace) ? !lies_as(t, s) : (size_t)t->count != n;
     if (row->misfit) {
         shape_text(row->shape, sizeof row->shape, s);
         return 0;
@@ -204,8 +218,7 @@ int check_put(void *self, const char *name, real *v, Shape s, Err *err)
     if (status != 0 || c->pass != PASS_NOISE) return status;
     /* TRAP: diffusers computes sinusoids in binary32 whatever the network's type: worth up to 1e-5, for those who read time_proj. */
     const int replaced = known != NULL && known->kind == ROW_CHECKED && known->seen == known->calls;
-    const double unit = unit_of(c->report->dtype);
-    return jitter(v, n, strstr(name, "time_proj") != NULL && !replaced ? fmax(unit, 1e-6) : unit, c->heard, err);
+    return jitter(v, n, strstr(name, "time_proj") != NULL && !replaced ? fmax(c->unit, 1e-6) : c->unit, c->draw, c->heard, err);
 }
 
 int check_heard(const Check *c, const char *name)
@@ -328,7 +341,9 @@ static void allow_sinusoid(Report *r, Row *row)
  * as well as a local error must is right, and the smaller error is shown. Of renders: in a network each module reads what the file has. */
 static void allow_stored(const Report *r, Row *row)
 {
-    if (strcmp(r->kind, "render") == 0 && row->accumulated <= row->bar.local) row->local = fmin(row->local, row->accumulated);
+    if (!is_render(r->kind) || !(row->accumulated_beyond <= row->bar.local)) return;
+    row->local = fmin(row->local, row->accumulated);
+    row->local_beyond = fmin(row->local_beyond, row->accumulated_beyond);
 }
 
 static void judge(Report *r, double tolerance)
@@ -345,9 +360,11 @@ static void judge(Report *r, double tolerance)
             allow_sinusoid(r, row);
             if (tolerance > 0) row->bar = (Bar){ tolerance, tolerance };
             allow_stored(r, row);
-            const int local_ok = row->local <= row->bar.local, whole_ok = row->accumulated <= row->bar.accumulated;
-            const double share = row->local / row->bar.local;
+            const int local_ok = row->local_beyond <= row->bar.local, whole_ok = row->accumulated_beyond <= row->bar.accumulated;
+            const double share = row->local_beyond / row->bar.local;
             row->ok = local_ok && whole_ok;
+            row->rounding = row->ok && !(row->local <= row->bar.local && row->accumulated <= row->bar.accumulated);
+            r->rounding += row->rounding;
             if (!local_ok && r->culprit < 0) r->culprit = i;
             if (!whole_ok && inherited < 0) inherited = i;
             if (local_ok && r->culprit < 0) r->before = i;
@@ -422,7 +439,7 @@ static StDtype coarsest(const StFile *file)
 }
 
 static const struct { const char *name; int (*run)(Check *, Err *); int passes; } kinds[] = {
-    { "render", verify_render, 2 }, { "estimator", verify_estimator, 2 }, { "unet", verify_network, 3 },
+    { "render", verify_render, PASS_NOISE + ROUNDING_DRAWS }, { "estimator", verify_estimator, 2 }, { "unet", verify_network, 3 },
     { "vae", verify_network, 3 }, { "taesd", verify_network, 3 }, { "clip", verify_network, 3 },
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
@@ -442,9 +459,13 @@ static int verify_open(Report *report, const StFile *file, double tolerance, Err
     snprintf(report->kind, sizeof report->kind, "%s", kind);
     Check c = { .file = file, .trace = report->kind, .report = report };
     report->dtype = coarsest(file);
+    /* TRAP: nobody renders in binary16, it is how results are stored. */
+    c.unit = is_render(kind) ? ROUNDING_STRIDE * unit_of(report->dtype == ST_F64 ? ST_F64 : ST_F32) : unit_of(report->dtype);
     for (int pass = 0; pass < kinds[k].passes; pass++) {
-        c.pass = (Pass)pass;
+        c.pass = pass < PASS_NOISE ? (Pass)pass : PASS_NOISE;
+        c.draw = pass < PASS_NOISE ? 0 : pass - PASS_NOISE;
         c.heard = 0;
+        if (pass == PASS_NOISE && is_render(report->kind) && (tolerance > 0 || !rounding_matters(report))) break;
         if (kinds[k].run(&c, err) != 0 || misfits(report, file, err) != 0) return -1;
     }
     if (strangers(&c, err) != 0) return -1;
@@ -465,7 +486,11 @@ int verify_file(Report *report, const char *path, double tolerance, Err *err)
 
 void report_free(Report *report)
 {
-    for (int i = 0; i < report->count; i++) mem_free(report->rows[i].ours);
+    for (int i = 0; i < report->count; i++) {
+        mem_free(report->rows[i].ours);
+        mem_free(report->rows[i].whole);
+        mem_free(report->rows[i].moves);
+    }
     mem_free(report->rows);
     *report = (Report){ .culprit = -1 };
 }

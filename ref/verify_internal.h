@@ -12,6 +12,8 @@ typedef struct Check {
     const char *trace;              /* "render", "estimator", "unet" ... */
     Report *report;
     Pass pass;                      /* from the second on results are replaced by the file's own */
+    int draw;                       /* of the noise */
+    double unit;                    /* of the backend's rounding, in the noise pass */
     int heard;                      /* results put in this pass */
     double scale[COMBINES];         /* c |p| by Combines */
 } Check;
@@ -27,6 +29,8 @@ int check_heard(const Check *c, const char *name);        /* was it put or given
 real *check_read(const Check *c, const char *name, size_t count, Err *err);
 /* Where there is such a tensor, its sides must be those of s; sides of 1 may be more or fewer. */
 int   check_shape(const Check *c, const char *name, Shape s, Err *err);
+/* v (n) moved by up to two units in the noise pass, else as it was. */
+int   check_shake(const Check *c, real *v, size_t n, Err *err);
 int   check_has(const Check *c, const char *name);
 int   meta_number(double *out, const Check *c, const char *key, Err *err);         /* absent or no number: an error */
 int   meta_whole(int *out, const Check *c, const char *key, int lo, int hi, Err *err);

@@ -219,7 +219,7 @@ static int with_field(Check *c, Field *field, Camera *camera, RenderSettings *s,
 int verify_render(Check *c, Err *err)
 {
     Camera camera;
-    RenderSettings s = { 0 };
+    RenderSettings s = { .rounding = c->pass == PASS_NOISE ? (real)(2 * c->unit) : 0, .draw = (uint32_t)c->draw };
     int status = read_shading(&s, c, err);
     if (status == 0) status = read_camera(&camera, c, err);
     if (status == 0) status = meta_whole(&s.samples, c, "samples", 1, 1024, err);

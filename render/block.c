@@ -1,6 +1,7 @@
 /* block.c -- samples of some rays: where they are, which of them the field is asked for, activations, weights, normals, colours */
 #include "render/block.h"
 #include "tensor/elem.h"
+#include "tensor/rng.h"
 
 #include <string.h>
 
@@ -21,6 +22,18 @@ void block_place(Block *k, real *at, BlockRay *ray, int *place, int samples, int
     k->place = place;
     k->N = samples;
     k->room = room;
+}
+
+void block_shake(real *v, int n, const Block *k, Shake kind, int at)
+{
+    const RenderSettings *s = k->settings;
+    const RngAt draws = { s->draw / 2, (uint32_t)kind, k->first, RNG_PROBE };
+    const real share = s->draw % 2 == 0 ? s->rounding : -s->rounding;
+    for (int i = 0; i < n && s->rounding > R(0.0); i++) {
+        const real u = (real)rng_uniform_at(draws, (uint32_t)(at + i)) - R(0.5);
+        const real size = kind == SHAKE_THROUGH ? R(1.0) : v[i];
+        v[i] = r_fma(size * share, u < R(0.0) ? u - R(0.5) : u + R(0.5), v[i]);
+    }
 }
 
 static void place_ray(BlockRay *ray, real *t, const real o[3], const Camera *c, const RenderSettings *s, int row, int col)
@@ -51,6 +64,7 @@ static int choose_on_ray(Block *k, int m, const BlockRay *ray, int base)
     for (int s = base; s < end; s++) {
         real p[3], q[3];
         for (int j = 0; j < 3; j++) p[j] = r_fma(k->t[s], ray->d[j], k->o[j]);
+        block_shake(p, 3, k, SHAKE_SAMPLE, 3 * s);
         if (occupancy != NULL && !occupancy_has(occupancy, p)) continue;
         put_point(k, m++, s, p, ray->d);
         for (int tap = 1; tap < taps; tap++)
@@ -77,8 +91,10 @@ static void ask(Block *k, const Field *f)
     real *density = k->draw;
     memset(k->density, 0, (size_t)(k->planes * S) * sizeof(real));
     memset(k->albedo, 0, (size_t)(3 * S) * sizeof(real));
+    block_shake(k->p, 3 * M, k, SHAKE_POINT, 0);
     if (M > 0 && k->planes == SLOPES) field_eval_slope(k->raw, k->p, k->dir, f, M);
     else if (M > 0) field_eval(k->raw, k->p, k->dir, f, M, k->kept);
+    block_shake(k->raw, (k->planes == SLOPES ? 7 : 4) * M, k, SHAKE_RAW, 0);
     for (int m = 0; m < M; m++) density[m] = r_softplus(k->raw[m]);
     for (int m = 0; m < M; m++) k->density[k->place[m]] = density[m];
     for (int m = 0; m < M && k->planes == SLOPES; m++) {
@@ -96,6 +112,7 @@ static void weigh(Block *k, int base, real delta)
 {
     real T = 1;
     for (int i = base; i < base + k->N; i++) k->through[i] = r_exp(-(k->density[i] * delta));          /* 1 - alpha_i */
+    block_shake(k->through + base, k->N, k, SHAKE_THROUGH, base);
     for (int i = base; i < base + k->N; i++) {
         k->w[i] = T * (R(1.0) - k->through[i]);
         T = T * k->through[i];
@@ -125,12 +142,15 @@ void block_fill(Block *k, const Field *f, const Camera *c, const RenderSettings 
 {
     for (int j = 0; j < 3; j++) k->o[j] = c->c2w[j][3];
     k->settings = s;
+    k->first = (uint32_t)row * (uint32_t)c->w + (uint32_t)col;
     k->planes = planes;
     k->rays = rays;
     k->S = rays * k->N;
     k->colour = planes > 1 && s->shading != SHADE_ALBEDO ? k->lit : k->albedo;
     BUG_IF(k->S * k->planes > k->room, "%d rays of %d samples with %d planes, room for %d points", rays, k->N, k->planes, k->room);
     for (int ray = 0; ray < rays; ray++) place_ray(&k->ray[ray], k->t + ray * k->N, k->o, c, s, row, col + ray);
+    for (int ray = 0; ray < rays; ray++)
+        if (k->ray[ray].hit) block_shake(k->t + ray * k->N, k->N, k, SHAKE_T, ray * k->N);
     choose_points(k);
     ask(k, f);
     for (int ray = 0; ray < rays; ray++) {
@@ -169,6 +189,7 @@ void block_pull(real *dtheta, Block *k, const Field *f)
             const int s = j * S + k->place[m];
             k->draw[(j + 1) * M + m] = k->place[m] < S ? k->dalbedo[s] * (k->albedo[s] * (R(1.0) - k->albedo[s])) : R(0.0);
         }
+    block_shake(k->draw, (k->planes == SLOPES ? 7 : 4) * M, k, SHAKE_PULL, 0);
     if (k->planes == SLOPES) field_pull_slope(dtheta, k->draw, k->p, k->dir, f, M);
     else field_pull(dtheta, k->draw, k->p, k->dir, f, M, k->kept);
 }

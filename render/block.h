@@ -20,6 +20,7 @@ typedef struct Block {
     int room, N;                              /* points it has room for, samples a ray */
     int rays, planes, S, M;                   /* of the rays in hand; planes is 1 without normals, else TAPS or SLOPES */
     real o[3];                                /* where the camera is */
+    uint32_t first;                           /* pixel of the first ray */
     const RenderSettings *settings;
     BlockRay *ray;                            /* (room / N) */
     real *t, *w, *through, *dw;               /* (S) distance, weight, T_{i+1}, cotangent of w */
@@ -39,6 +40,11 @@ void   block_place(Block *k, real *at, BlockRay *ray, int *place, int samples, i
 void   block_fill(Block *k, const Field *f, const Camera *c, const RenderSettings *s, int planes, int row, int col, int rays);
 /* dtheta += what ddensity and dalbedo pull back. */
 void block_pull(real *dtheta, Block *k, const Field *f);
+
+/* v (n), which are the block's values of a kind from `at` on: each moved up or down by half to all of settings->rounding of itself, every one by an
+ * amount of its own; draw 2k+1 moves them the other way than draw 2k. Of 1 - alpha by that of 1, since others compute it from alpha. */
+typedef enum { SHAKE_T, SHAKE_SAMPLE, SHAKE_POINT, SHAKE_RAW, SHAKE_THROUGH, SHAKE_OPACITY, SHAKE_MEAN, SHAKE_PULL } Shake;
+void block_shake(real *v, int n, const Block *k, Shake kind, int at);
 
 /* ray.c: the outputs of one ray; and from their cotangents ddensity, dalbedo and dbackground (3). */
 void ray_put(RenderOut *out, const Block *k, int ray, size_t pixel);

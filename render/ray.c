@@ -31,8 +31,10 @@ static Sums ray_sums(const Block *k, int ray)
         q.depth = r_fma(w[i], t[i], q.depth);
         for (int j = 0; j < 3; j++) q.rgb[j] = r_fma(w[i], colour[j * S + i], q.rgb[j]);
     }
+    block_shake(&q.opacity, 1, k, SHAKE_OPACITY, ray);
     q.divisor = r_max(q.opacity, R(1e-5));
     q.mean = q.depth / q.divisor;
+    block_shake(&q.mean, 1, k, SHAKE_MEAN, ray);
     for (int i = 0; i < N; i++) {
         const real v = w[i] / q.divisor, gap = t[i] - q.mean;
         q.first = r_fma(v, gap, q.first);

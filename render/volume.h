@@ -33,6 +33,8 @@ typedef struct RenderSettings {
     Background *learnt;       /* in place of `background`; NULL: none */
     const Occupancy *occupancy;   /* where samples are skipped; NULL: nowhere */
     Normals normals;          /* 0: by differences; analytic: of fields that have a slope alone */
+    real rounding;            /* 0, or how far block_shake moves what is computed on the way, to see what rounding is worth */
+    uint32_t draw;            /* and which way */
 } RenderSettings;
 
 /* One view, or its cotangents; NULL: not wanted, or zero. */

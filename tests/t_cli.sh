@@ -163,12 +163,13 @@ corpus() {
 traces() {   # of this program, judged by both
     gives "trace an estimator" 0 '' "$sdref" trace --resolution 16 --cameras 4 --out "$work/e-$number"
     gives "trace a render" 0 '' "$sdref" trace --kind render --jitter --out "$work/r-$number"
+    gives "trace an mlp in its light" 0 '' "$sdref" trace --kind render --field mlp --shading lambertian --out "$work/m-$number"
     for field in hashgrid mlp sh; do
         gives "trace a render of $field" 0 '' "$sdref" trace --kind render --field $field --out "$work/r-$field-$number"
         gives "verify it" 0 '*fine: *' "$sdref" verify "$work/r-$field-$number"
     done
     gives "trace a shaded render" 0 '' "$sdref" trace --kind render --shading textureless --out "$work/s-$number"
-    for kind in e r s; do
+    for kind in e r s m; do
         for judge in sdref sdref-f64; do gives "$judge verifies $kind of $number" 0 'fine: *' "$build/$judge" verify "$work/$kind-$number"; done
         gives "inspect $kind of $number" 0 'sha256 *' "$sdref" inspect "$work/$kind-$number"
     done
