@@ -68,9 +68,14 @@ static int sample_grid(real *density, const Field *f, int side, Err *err)
 
 /* ---- normals ---- */
 
-/* 0, or -1 where v has no direction. */
+#define SMALL R(0x1p-50)
+
+/* 0, or -1 where v has no direction. TRAP: squares of steep fields' smallest areas are subnormal and have lost their digits: powers of two come first. */
 static int unit(real v[3])
 {
+    real most = r_max(r_abs(v[0]), r_max(r_abs(v[1]), r_abs(v[2])));
+    for (; most > 0 && most < SMALL; most /= SMALL)
+        for (int j = 0; j < 3; j++) v[j] /= SMALL;
     const real length = r_sqrt(r_fma(v[2], v[2], r_fma(v[1], v[1], v[0] * v[0])));
     if (!(length > 0) || !(length <= R(1e30))) return -1;
     for (int j = 0; j < 3; j++) v[j] /= length;
