@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/sdref-test-XXXXXX";          /* made and removed by main */
@@ -77,6 +78,12 @@ static void files_appear_whole(void)
     CHECK(file_is(path, "abc", 3), "parts");
     CHECK_OK(file_write(path, NULL, 0, &err), &err);
     CHECK(file_is(path, "", 0), "empty");
+    CHECK(mkfifo(in_folder("pipe"), 0600) == 0, "mkfifo");
+    CHECK(file_write(in_folder("pipe"), "x", 1, &err) == -1 && strstr(err.msg, "pipe: found a device or pipe, expected a file or nothing") != NULL, "%s", err.msg);
+    CHECK(unlink(in_folder("pipe")) == 0, "the pipe is gone");
+    err = (Err){ 0 };
+    CHECK(file_write(folder, "x", 1, &err) == -1 && strstr(err.msg, ": found a folder, expected a file or nothing") != NULL, "%s", err.msg);
+    err = (Err){ 0 };
     CHECK(file_write(in_folder("none/file"), "x", 1, &err) == -1 && strstr(err.msg, "none/file: cannot make") != NULL, "%s", err.msg);
     CHECK(folder_clear(folder) == 1, "a temporary file was left");
 }

@@ -74,8 +74,17 @@ static int folder_sync(char *scratch, const char *path, Err *err)
     return status;
 }
 
+/* What a rename would replace must be a file: not a folder, and above all not a device. */
+static int replaceable(const char *path, Err *err)
+{
+    struct stat st;
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) return 0;
+    return err_set(err, "%s: found a %s, expected a file or nothing", path, S_ISDIR(st.st_mode) ? "folder" : "device or pipe");
+}
+
 int file_write_parts(const char *path, const FilePart *part, size_t parts, Err *err)
 {
+    if (replaceable(path, err) != 0) return -1;
     const size_t room = strlen(path) + 64;
     char *name = mem_new(room, 1, path, err);
     if (name == NULL) return -1;

@@ -13,7 +13,8 @@ typedef struct { const void *bytes; size_t n; } FilePart;
 
 /* Makes `path` hold exactly bytes[0..n) (or the parts in order): a temporary beside it is written, synced, renamed over
  * it, and the folder synced. On error the old file, or its absence, is untouched and the temporary is gone; only
- * when the last step (syncing the folder) fails does the new file stand. A new file has mode 0666 less the umask. */
+ * when the last step (syncing the folder) fails does the new file stand. A new file has mode 0666 less the umask. Refused: a folder, device or pipe
+ * of that name; a link is replaced. */
 int file_write(const char *path, const void *bytes, size_t n, Err *err);
 int file_write_parts(const char *path, const FilePart *part, size_t parts, Err *err);
 /* For tests: let the n-th step of file_write from now on fail (0: none); open, each write, sync, close, rename count. */
