@@ -14,16 +14,17 @@ static const char *const formats[] = { "glb", "obj", "ply", NULL };
 
 static const char *const examples[] = {
     "sdref export runs/mug",
-    "sdref export runs/mug --format ply --resolution 256 --out mug.ply",
+    "sdref export runs/mug --format ply",
+    "sdref export runs/mug --resolution 256 --out mug.ply",
     NULL
 };
 static const Option options[] = {
-    { "Options", "format", OPT_CHOICE, OPT_RESULT, "glb", NULL,
-      "glb: glTF 2.0, y up, with a texture; obj and ply: z up, with colours of vertices", 0, 0, formats },
+    { "Options", "format", OPT_CHOICE, OPT_RESULT, NULL, NULL,
+      "default: the ending of --out, else glb. glb: glTF 2.0, y up, with a texture; obj and ply: z up, with colours of vertices", 0, 0, formats },
     { "Options", "resolution", OPT_INT, OPT_RESULT, "128", "N", "samples of the density along each side of the cube", MESH_SIDE_MIN, MESH_SIDE_MAX, NULL },
     { "Options", "threshold", OPT_REAL, OPT_RESULT, "2.77", "X",
       "density at the surface. At 2.77 = ln 2 / 0.25 a quarter of a unit, an eighth of the cube's side, lets half the light through", 1e-6, 1e6, NULL },
-    { "Options", "out", OPT_STRING, OPT_HOST, NULL, "FILE", "default: mesh.glb, mesh.obj or mesh.ply in RUN", 0, 0, NULL },
+    { "Options", "out", OPT_STRING, OPT_HOST, NULL, "FILE", "FILE.glb, FILE.obj or FILE.ply; default: mesh.glb, mesh.obj or mesh.ply in RUN", 0, 0, NULL },
     { "Options", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
 };
 static const Command command = {
@@ -31,15 +32,29 @@ static const Command command = {
     options, sizeof options / sizeof options[0], 1, 1, "RUN (the folder of a run)",
 };
 
-static int field_mesh(Mesh *mesh, Bytes *file, const Options *o, const Field *f, Err *err)
+/* What --format says, or the ending of --out, which must agree. */
+static int format_read(Format *format, const Options *o, Err *err)
 {
-    const Format format = (Format)opt_choice(o, "format");
+    const char *out = opt_string(o, "out"), *ending = out == NULL ? NULL : strrchr(out, '.');
+    int named = 0;
+    *format = opt_has(o, "format") ? (Format)opt_choice(o, "format") : GLB;
+    if (out == NULL) return 0;
+    while (formats[named] != NULL && (ending == NULL || strcmp(ending + 1, formats[named]) != 0)) named++;
+    if (formats[named] == NULL || (opt_has(o, "format") && (Format)named != *format))
+        return err_set(err, "--out: found %s, expected a name that ends in %s%s", out, opt_has(o, "format") ? "." : ".glb, .obj or .ply",
+                       opt_has(o, "format") ? formats[*format] : "");
+    *format = (Format)named;
+    return 0;
+}
+
+static int field_mesh(Mesh *mesh, Bytes *file, const Options *o, Format format, const Field *f, Err *err)
+{
     if (mesh_extract(mesh, f, opt_int(o, "resolution"), opt_real(o, "threshold"), err) != 0) return -1;
     if (format == GLB) return mesh_glb(file, mesh, f, err);
     return format == OBJ ? mesh_obj(file, mesh, err) : mesh_ply(file, mesh, err);
 }
 
-static int run_mesh(Mesh *mesh, Bytes *file, const Options *o, const char *folder, Err *err)
+static int run_mesh(Mesh *mesh, Bytes *file, const Options *o, Format format, const char *folder, Err *err)
 {
     Run run = { 0 };
     char *prompt = NULL, state[PATH_BYTES];
@@ -50,7 +65,7 @@ static int run_mesh(Mesh *mesh, Bytes *file, const Options *o, const char *folde
         if (run.distill->config.field == FIELD_IMAGE) status = err_set(err, "%s: its field is an image, which has no surface; expected one of 3-D", folder);
         if (status == 0) status = run_path(state, folder, "state.safetensors", err);
         if (status == 0) status = distill_load(run.distill, state, err);
-        if (status == 0) status = field_mesh(mesh, file, o, run.distill->field, err);
+        if (status == 0) status = field_mesh(mesh, file, o, format, run.distill->field, err);
         run_close(&run);
     }
     mem_free(prompt);
@@ -65,9 +80,12 @@ static int export(const Options *o, const char *folder, Err *err)
     unsigned char digest[32];
     char path[PATH_BYTES], name[16], hex[65];
     const char *out = opt_string(o, "out");
-    snprintf(name, sizeof name, "mesh.%s", formats[opt_choice(o, "format")]);
-    int status = out != NULL ? 0 : run_path(path, folder, name, err);
-    if (status == 0) status = run_mesh(&mesh, &file, o, folder, err);
+    Format format;
+    int status = format_read(&format, o, err);
+    if (status != 0) return -1;
+    snprintf(name, sizeof name, "mesh.%s", formats[format]);
+    if (out == NULL) status = run_path(path, folder, name, err);
+    if (status == 0) status = run_mesh(&mesh, &file, o, format, folder, err);
     if (status == 0) status = file_write(out != NULL ? out : path, file.p, file.n, err);
     if (status == 0) {
         sha256(digest, file.p, file.n);
