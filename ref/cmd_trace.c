@@ -46,7 +46,7 @@ static const Option options[] = {
     { "Estimator", "condition", OPT_CHOICE, OPT_RESULT, "view-lr", NULL, "of the exact prior", 0, 0, conditions },
     { "Estimator", "cameras", OPT_INT, OPT_RESULT, "40", "N", "images a prompt in the exact prior's set", 1, 100000, NULL },
     { "Estimator", "resolution", OPT_INT, OPT_RESULT, "64", "N", "pixels a side", 8, 512, NULL },
-    { "Estimator", "t", OPT_INT, OPT_RESULT, "500", NULL, "timestep", 0, 999, NULL },
+    { "Estimator", "t", OPT_INT, OPT_RESULT, "500", NULL, "timestep; of a UNet, too", 0, 999, NULL },
     { "Estimator", "guidance", OPT_REAL, OPT_RESULT, "7.5", "S", "e = e_uncond + S (e_cond - e_uncond)", -1000, 1000, NULL },
     { "Estimator", "weight", OPT_CHOICE, OPT_RESULT, "sds", NULL, "w(t)", 0, 0, time_weight_words },
     { "Estimator", "rng", OPT_CHOICE, OPT_RESULT, "philox", NULL, "torch-cpu: in.noise is torch.manual_seed(seed); torch.randn(1,3,H,W)", 0, 0, generators },
@@ -326,6 +326,24 @@ static int trace_of_network(Record *r, const Options *o, const char *path, Err *
     return trace_network(r, &c, path, err);
 }
 
+/* Options that were given though this kind of trace reads others. */
+static int read_by_kind(const Options *o, Err *err)
+{
+    const int network = opt_has(o, "network"), render = !network && opt_choice(o, "kind") == 1;
+    const char *const own = network ? "Network" : render ? "Render" : "Estimator";
+    for (int i = 0; i < command.noptions; i++) {
+        const char *name = options[i].name;
+        const int camera = strcmp(name, "elevation") == 0 || strcmp(name, "azimuth") == 0 || strcmp(name, "kind") == 0;
+        const int read = strcmp(options[i].group, own) == 0 || (strcmp(options[i].group, "Options") == 0 && !(network && camera));
+        if (opt_given(o, name) && !read && !(network && strcmp(name, "t") == 0))
+            return err_set(err, "--%s: found with %s, which does not read it; expected the options of \"%s\" (--help)", name,
+                           network ? "--network" : render ? "--kind render" : "--kind estimator", own);
+    }
+    if (render && opt_given(o, "grid") && opt_choice(o, "field") != 0 && strcmp(fields[opt_choice(o, "field")], "sh") != 0)
+        return err_set(err, "--grid: found with --field %s, expected --field voxel or sh", fields[opt_choice(o, "field")]);
+    return 0;
+}
+
 int cmd_trace(int argc, char *const *argv)
 {
     int code;
@@ -336,6 +354,7 @@ int cmd_trace(int argc, char *const *argv)
     const char *path = opt_string(o, "out");
     if (opt_has(o, "threads")) par_threads_set(opt_int(o, "threads"));
     int status = path == NULL ? err_set(&err, "--out: none found, expected a file for the trace, such as sds.safetensors") : 0;
+    if (status == 0) status = read_by_kind(o, &err);
     const int network = opt_has(o, "network");
     if (status == 0 && network) status = trace_of_network(&r, o, path, &err);
     if (status == 0 && !network) status = record_open(&r, kinds[opt_choice(o, "kind")], &err);
