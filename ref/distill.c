@@ -255,6 +255,8 @@ static int step_of(Distill *d, Particle *p, StepLog *log)
     adam_step(p->field->theta, p->m, p->v, d->gradient, n, adam, p->step + 1);
     if (state_finite(p->field->theta, n, "the field's parameters", d->err) != 0) return -1;
     if (state_finite(p->v, n, "Adam's second moment of the field", d->err) != 0) return -1;
+    if (state_finite(&log->grad_rms, 1, "the root mean square of the estimator's gradient", d->err) != 0) return -1;
+    if (state_finite(log->regulariser, REGULARISERS, "the regularisers' values", d->err) != 0) return -1;
     if (backdrop_step(&p->backdrop, (double)c->background_lr * lr / (double)c->lr, p->step + 1, d->err) != 0) return -1;
     if (d->lora != NULL && lora_score_update(d->lora, d->step, d->err) != 0) return -1;
     p->step++;

@@ -84,14 +84,16 @@ int run_estimator_open(Options *o, Err *err)
 
 static int is_ssd(const Options *o) { return run_estimator(o)->grad == ssd_grad; }
 
+enum { MU_MOST = 1000000 };
+
 static int mu_read(DistillConfig *c, const Options *o, Err *err)
 {
     const char *text = opt_string(o, "mu");
     double value;
     if (strcmp(text, "fit") == 0) c->mu = MU_FIT;
     else if (strcmp(text, "leave-one-out") == 0) c->mu = MU_LEAVE_ONE_OUT;
-    else if (text_to_double(&value, text) != 0 || !isfinite(value))
-        return err_set(err, "--mu: found '%.40s', expected a number, fit or leave-one-out", text);
+    else if (text_to_double(&value, text) != 0 || !(fabs(value) <= MU_MOST))
+        return err_set(err, "--mu: found '%.40s', expected a number, fit or leave-one-out, the number from -%d to %d", text, MU_MOST, MU_MOST);
     else c->draw.settings.mu = (real)value;
     if (c->mu != MU_LEAVE_ONE_OUT || c->views > 1) return 0;
     return err_set(err, "--mu: found leave-one-out with --views 1, expected --views 2 or more, or fit: mu of a view comes from the others of its "

@@ -517,10 +517,11 @@ static void a_nan_stops_the_run(void)
 /* Each array that a step makes, in the order in which it is looked at: the first that is not finite is named. */
 static void what_blows_up_is_named(void)
 {
-    enum { PARAMETERS, GRADIENT, RATE, MOMENT, LARGE, BEHIND, BEHIND_MOMENT, BEHIND_LARGE, CAUSES };
+    enum { PARAMETERS, GRADIENT, RATE, MOMENT, LARGE, SQUARE, VALUE, BEHIND, BEHIND_MOMENT, BEHIND_LARGE, CAUSES };
     static const char *const says[CAUSES] = {
         [PARAMETERS] = "the rendered image: found nan", [GRADIENT] = "the field's gradient: found ", [RATE] = "the field's parameters: found ",
         [MOMENT] = "the field's parameters: found nan at index 5,", [LARGE] = "Adam's second moment of the field: found inf",
+        [SQUARE] = "the root mean square of the estimator's gradient: found inf", [VALUE] = "the regularisers' values: found inf",
         [BEHIND] = "the rendered image: found nan", [BEHIND_MOMENT] = "the background's parameters: found nan at index 1,",
         [BEHIND_LARGE] = "Adam's second moment of the background: found inf at index 1,",
     };
@@ -536,6 +537,7 @@ static void what_blows_up_is_named(void)
             c.background_lr = R(0.01);
             if (cause == RATE) c.lr = c.lr_end = sizeof(real) == 4 ? R(3e38) : (real)1e308;
             if (cause == GRADIENT) c.regularising.weight[REG_SPARSITY] = (Ramp){ { (double)INFINITY }, 1 };
+            if (cause == VALUE) c.regularising.weight[REG_TV] = (Ramp){ { 1e-20 }, 1 };
             setup(&s, &c);
             if (cause != RATE && cause != GRADIENT) CHECK_OK(distill_step(s.d, &log), &s.err);
             const long step = s.d->step;
@@ -543,6 +545,8 @@ static void what_blows_up_is_named(void)
             for (size_t i = 0; i < s.d->field->n && cause == PARAMETERS; i++) s.d->field->theta[i] = (real)NAN;
             if (cause == MOMENT) s.d->m[5] = (real)NAN;
             if (cause == LARGE) s.flat.size = sizeof(real) == 4 ? R(1e30) : (real)1e200;          /* whose square is not finite */
+            if (cause == SQUARE) s.flat.size = sizeof(real) == 4 ? R(3e19) : (real)2e154;         /* whose own square is not */
+            if (cause == VALUE) s.d->field->theta[0] = sizeof(real) == 4 ? R(1e25) : (real)1e160;
             if (cause == BEHIND) b->background->theta[0] = (real)NAN;
             if (cause == BEHIND_MOMENT) b->m[1] = (real)NAN;
             if (cause == BEHIND_LARGE) b->v[1] = (real)INFINITY;
