@@ -42,8 +42,8 @@ static void help_prompts(void)
 /* The weights of the papers' released configurations. */
 static void help_regularisers(void)
 {
-    printf("what a rendered view costs beside the estimator; a weight is a number, or S0,FROM,TO,S1: FROM up to step S0, linear to TO at step\n"
-           "S1, and that from there on. Formulae: render/regularise.h, render/convexity.c. SDI weighs them against the mean over its latents, an\n"
+    printf("what a rendered view costs beside the estimator; a weight is a number, or S0,FROM,TO,S1: FROM up to step S0 (0 where it is left\n"
+           "out), linear to TO at step S1, and that from there on. Formulae: render/regularise.h, render/convexity.c. SDI weighs them against the mean over its latents, an\n"
            "estimator here counts every value of the picture: for the same balance multiply by 3 x pixels.\n\n");
     printf("  %-14s  %-16s  %s\n", "weight of", "SDI", "DSD");
     for (int i = 0; i < REGULARISERS; i++)

@@ -77,7 +77,7 @@ static void expected_text(char *out, size_t size, const Option *d)
                  !bounded(d) && d->kind == OPT_REAL ? "in " : "from ", range);
         break;
     case OPT_RAMP:
-        snprintf(out, size, "a number%s%s, or STEP,FROM,TO,STEP with steps that ascend", bounded(d) ? " from " : "", range);
+        snprintf(out, size, "a number%s%s, or [STEP,]FROM,TO,STEP with steps that ascend", bounded(d) ? " from " : "", range);
         break;
     case OPT_CHOICE: choices_text(out, size, d); break;
     case OPT_FLAG:   snprintf(out, size, "true or false"); break;

@@ -237,9 +237,12 @@ int run_settings_read(Options *o, char **prompt, const char *folder, Err *err)
         if (text == NULL) status = err_set(err, "%s: setting '%s' is %s, expected a string", path, json_key(s), json_type_name(s));
         else status = setting_read(o, json_key(s), text, path, err);
     }
-    for (int i = 0; i < distill_command.noptions && status == 0; i++)
-        if (distill_command.options[i].scope == OPT_RESULT && opt_text(o, i) == NULL && strcmp(distill_command.options[i].group, OWN_GROUP) != 0)
-            status = err_set(err, "%s: no setting '%s'; expected one", path, distill_command.options[i].name);
+    for (int i = 0; i < distill_command.noptions && status == 0; i++) {
+        const Option *d = &distill_command.options[i];
+        if (d->scope != OPT_RESULT || strcmp(d->group, OWN_GROUP) == 0) continue;
+        if (strcmp(d->group, EXACT_GROUP) == 0 && strcmp(opt_string(o, "prior"), PRIOR_DEFAULT) != 0) continue;
+        if (settings == NULL || json_get(settings, d->name) == NULL) status = err_set(err, "%s: no setting '%s'; expected one", path, d->name);
+    }
     if (status == 0) {
         *prompt = mem_new(strlen(found) + 1, 1, "prompt", err);
         if (*prompt == NULL) status = -1;

@@ -18,7 +18,7 @@ static const char *const backgrounds[] = { "fixed", "colour", "mlp", NULL };
 static const char *const perp_negs[] = { "off", "official", "threestudio", NULL };
 const char *const run_view_modes[] = { "independent", "stratified", "antipodal", "negated", "quadruple", "octahedral", NULL };
 
-#define REGULARISERS_GROUP "Regularisers: a number, or STEP,FROM,TO,STEP (`sdref help regularisers`)"
+#define REGULARISERS_GROUP "Regularisers: a number, or [STEP,]FROM,TO,STEP (`sdref help regularisers`)"
 static const Option options[] = {
     { "A paper's settings", "preset", OPT_CHOICE, OPT_HOST, NULL, NULL,
       "other defaults, from a published configuration, scaled to 64 px (`sdref presets`); options beside it win", 0, 0, preset_names },

@@ -183,7 +183,7 @@ static void refusals(void)
         { "a cat", "--prior PRIOR --depth-net tests/golden/phi", { "--depth-net", "--estimator sds", "ssd" } },
         { "a cat", "--prior PRIOR --estimator ssd --mu leave-one-out --views 1", { "--mu", "leave-one-out", "--views 1", "--views 2 or more" } },
         { "a cat", "--prior PRIOR --estimator ssd --mu leave-two-out", { "--mu", "'leave-two-out'", "number, fit or leave-one-out" } },
-        { "a cat", "--prior PRIOR --sparsity 0,1", { "--sparsity", "'0,1'", "STEP,FROM,TO,STEP" } },
+        { "a cat", "--prior PRIOR --sparsity 0,1", { "--sparsity", "'0,1'", "[STEP,]FROM,TO,STEP" } },
         { "a cat", "--prior PRIOR --sparsity -1", { "--sparsity", "'-1'", "0 to 1000000" } },
         { "a cat", "--prior PRIOR --opaqueness 10,0,1,9", { "--opaqueness", "steps that ascend" } },
         { "a cat", "--prior PRIOR --z-variance 5,0,50 --field image", { "--z-variance: found 0,5,0,50", "--field image", "no geometry", "--field voxel" } },
@@ -565,6 +565,10 @@ static void another_model_is_not_resumed(void)
     folder_edit(run, "run.json", "\"condition\": \"prompt\",", "");
     CHECK(command(out, cmd_render, run, "", folder, "") == EXIT_TROUBLE, "%s", out);
     check_says(out, (const char *const[]){ "run.json", "no setting 'condition'", NULL }, "a setting less");
+    folder_edit(run, "run.json", "\"anneal\"", "\"condition\": \"prompt\",\n    \"anneal\"");
+    folder_edit(run, "run.json", "\"samples\": \"64\",", "");
+    CHECK(command(out, cmd_distill, NULL, resume, folder, run) == EXIT_TROUBLE, "%s", out);
+    check_says(out, (const char *const[]){ "run.json", "no setting 'samples'", NULL }, "a setting less that has a default");
     folder_remove(base);
     folder_end(folder);
 }
