@@ -1,11 +1,13 @@
 /* cmd_distill.c -- sdref distill: settings, checkpoints, resume, the log, the closing summary */
 #include "ref/cli.h"
+#include "ref/compare.h"
 #include "ref/progress.h"
 #include "ref/run.h"
 #include "tensor/par.h"
 #include "tensor/text.h"
 #include "weights/file.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -199,17 +201,28 @@ static int settings_fresh(const Options *o, char **prompt, Err *err)
     return 0;
 }
 
-/* A run that starts again must never be resumed from what the old one left: its settings go first. */
+static int removed(const char *folder, const char *name, Err *err)
+{
+    char path[PATH_BYTES];
+    if (run_path(path, folder, name, err) != 0) return -1;
+    return file_exists(path) && unlink(path) != 0 ? err_set(err, "%s: cannot be removed: %s", path, strerror(errno)) : 0;
+}
+
+/* A run that starts again must never be resumed from what the old one left, so its settings go first; nor shown by its pictures and meshes. */
 static int fresh_folder(const char *folder, Err *err)
 {
-    static const char *const old[] = { "run.json", "state.safetensors", "log.csv", "time.csv" };
-    if (dir_make(folder, err) != 0) return -1;
-    for (int i = 0; i < 4; i++) {
-        char path[PATH_BYTES];
-        if (run_path(path, folder, old[i], err) != 0) return -1;
-        if (file_exists(path) && unlink(path) != 0) return err_set(err, "%s: cannot be removed", path);
+    static const char *const old[] = { "run.json", "state.safetensors", "log.csv", "time.csv", "mesh.glb", "mesh.obj", "mesh.ply", "render/turntable.gif",
+                                       "render/rgb.png", "render/depth.png", "render/opacity.png", "render/normal.png" };
+    Listing listing = { 0 };
+    int status = dir_make(folder, err);
+    for (size_t i = 0; i < sizeof old / sizeof old[0] && status == 0; i++) status = removed(folder, old[i], err);
+    if (status == 0) status = run_listing(&listing, folder, err);
+    for (int i = 0; i < listing.n && status == 0; i++) {
+        const size_t n = strlen(listing.name[i]);
+        if (strcmp(listing.name[i] + n - 4, ".png") == 0 || strcmp(listing.name[i] + n - 4, ".gif") == 0) status = removed(folder, listing.name[i], err);
     }
-    return 0;
+    mem_free(listing.name);
+    return status;
 }
 
 static void say_prior(const Run *run, const Options *o)

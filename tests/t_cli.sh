@@ -107,6 +107,7 @@ words() {
     refuses "out of range" "*--steps*'0'*" "$sdref" distill "a red mug" --steps 0 --out run
     refuses "no prompt" '*PROMPT*' "$sdref" distill --out run
     refuses "no --out" '*--out*' "$sdref" distill "a red mug"
+    refuses "a mu without end" '--mu: found *1e20*number, fit or leave-one-out, the number from -1000000 to 1000000' "$sdref" distill "a red mug" --estimator ssd --mu 1e20 --out t
     refuses "no --out of trace" '*--out*' "$sdref" trace
     refuses "too few files" '*A B*found 1*' "$sdref" compare a
     refuses "too many files" '*found 2*' "$sdref" inspect a b
@@ -185,6 +186,11 @@ traces() {   # of this program, judged by both
     done
     refuses "no kappa" "*kappa*'descent'*gradient-descent*" "$sdref" trace --estimator sdi --set kappa=descent --cameras 4 --out "$work/two"
     refuses "a wrong number of moves" '*inversion_steps*expected 6*' "$sdref" trace --estimator sdi --set form=official --resolution 8 --cameras 4 --out "$work/two"
+    refuses "an estimator's option of a render" '--prompt: found with --kind render*"Render"*' "$sdref" trace --kind render --prompt "a red mug" --out "$work/two"
+    refuses "a render's option of an estimator" '--samples: found with --kind estimator*"Estimator"*' "$sdref" trace --samples 3 --out "$work/two"
+    refuses "a network's option of a render" '--tokens: found with --kind render*' "$sdref" trace --kind render --tokens 5 --out "$work/two"
+    refuses "nodes of no grid" '--grid: found with --field mlp*voxel or sh' "$sdref" trace --kind render --field mlp --grid 4 --out "$work/two"
+    refuses "a camera of a network" '--azimuth: found with --network*' "$sdref" trace --network none --azimuth 3 --out "$work/two"
     refuses "another estimator's setting" '*--set*w1=2*sds*' "$sdref" trace --set w1=2 --cameras 4 --out "$work/two"
     refuses "a setting without value" '*--set*w1*csd*' "$sdref" trace --estimator csd --set w1 --cameras 4 --out "$work/two"
     refuses "no number" '*w1*abc*number*' "$sdref" trace --estimator csd --set w1=abc --cameras 4 --out "$work/two"
@@ -296,15 +302,24 @@ runs() {
     same_run "stopped ten times and resumed" "$a" "$work/d-$number"
     for format in glb obj ply; do
         gives "export $format" 0 'sha256 ????????????????????????????????????????????????????????????????' "$sdref" export "$a" --format $format --resolution 16 --threshold 0.3 --out "$work/mesh.$format"
-        "$sdref" export "$a" --format $format --resolution 16 --threshold 0.3 --threads 1 --out "$work/mesh-again" >"$work/out"
-        if cmp -s "$work/mesh.$format" "$work/mesh-again"; then say ok "export $format with 1 thread"; else say "the bytes differ" "export $format with 1 thread"; fi
+        "$sdref" export "$a" --format $format --resolution 16 --threshold 0.3 --threads 1 --out "$work/mesh-again.$format" >"$work/out"
+        if cmp -s "$work/mesh.$format" "$work/mesh-again.$format"; then say ok "export $format with 1 thread"; else say "the bytes differ" "export $format with 1 thread"; fi
     done
     refuses "a surface of nothing" '*largest density*999*' "$sdref" export "$a" --resolution 8 --threshold 999
     refuses "a mesh without a run" '*none/run.json*' "$sdref" export none
     refuses "a format that is none" "*--format*'gltf'*" "$sdref" export "$a" --format gltf
+    refuses "a file of another format" '--out: found */m.ply, expected a name that ends in .obj' "$sdref" export "$a" --format obj --out "$work/m.ply"
+    refuses "a file of no format" '--out: found */state.safetensors, expected a name that ends in .glb, .obj or .ply' "$sdref" export "$a" --out "$a/state.safetensors"
+    "$sdref" export "$a" --resolution 16 --threshold 0.3 --out "$work/ending.ply" >"$work/out"
+    if cmp -s "$work/mesh.ply" "$work/ending.ply"; then say ok "the ending says the format"; else say "$(cat "$work/out")" "the ending says the format"; fi
     gives "an image" 0 '*sha256 of sheet.png*' "$sdref" distill "a red mug" --field image --resolution 16 --cameras 5 --steps 1 --out "$work/image-$number"
     refuses "a mesh of an image" '*image*no surface*' "$sdref" export "$work/image-$number"
+    gives "render the run" 0 '*normal.png' "$sdref" render "$work/b-$number" --size 8 --frames 2
+    gives "export the run" 0 'sha256 *' "$sdref" export "$work/b-$number" --resolution 16 --threshold 0.3
+    : >"$work/b-$number/views/notes"
     gives "--overwrite" 0 '*sha256 of sheet.png*' distill --overwrite --steps 2 --out "$work/b-$number"
+    left=$(cd "$work/b-$number" && ls -d mesh.* render/* turntable-* views/notes 2>/dev/null | tr '\n' ' ')
+    if [ "$left" = "views/notes " ]; then say ok "nothing of the old run is left"; else say "$left" "nothing of the old run is left"; fi
     gives "another run differs" 1 'short: *' "$sdref" compare "$a" "$work/b-$number"
 }
 
