@@ -24,6 +24,7 @@ static const Option options[] = {
     { "Options", "resolution", OPT_INT, OPT_RESULT, "128", "N", "samples of the density along each side of the cube", MESH_SIDE_MIN, MESH_SIDE_MAX, NULL },
     { "Options", "threshold", OPT_REAL, OPT_RESULT, "2.77", "X",
       "density at the surface. At 2.77 = ln 2 / 0.25 a quarter of a unit, an eighth of the cube's side, lets half the light through", 1e-6, 1e6, NULL },
+    { "Options", "outliers", OPT_REAL, OPT_RESULT, "0.01", "X", "parts with fewer triangles than this share of the largest part's are left out", 0, 1, NULL },
     { "Options", "out", OPT_STRING, OPT_HOST, NULL, "FILE", "FILE.glb, FILE.obj or FILE.ply; default: mesh.glb, mesh.obj or mesh.ply in RUN", 0, 0, NULL },
     { "Options", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
 };
@@ -47,14 +48,16 @@ static int format_read(Format *format, const Options *o, Err *err)
     return 0;
 }
 
-static int field_mesh(Mesh *mesh, Bytes *file, const Options *o, Format format, const Field *f, Err *err)
+static int field_mesh(Mesh *mesh, long *outliers, Bytes *file, const Options *o, Format format, const Field *f, Err *err)
 {
     if (mesh_extract(mesh, f, opt_int(o, "resolution"), opt_real(o, "threshold"), err) != 0) return -1;
+    *outliers = mesh_drop_outliers(mesh, opt_real(o, "outliers"), err);
+    if (*outliers < 0) return -1;
     if (format == GLB) return mesh_glb(file, mesh, f, err);
     return format == OBJ ? mesh_obj(file, mesh, err) : mesh_ply(file, mesh, err);
 }
 
-static int run_mesh(Mesh *mesh, Bytes *file, const Options *o, Format format, const char *folder, Err *err)
+static int run_mesh(Mesh *mesh, long *outliers, Bytes *file, const Options *o, Format format, const char *folder, Err *err)
 {
     Run run = { 0 };
     char *prompt = NULL, state[PATH_BYTES];
@@ -65,7 +68,7 @@ static int run_mesh(Mesh *mesh, Bytes *file, const Options *o, Format format, co
         if (run.distill->config.field == FIELD_IMAGE) status = err_set(err, "%s: its field is an image, which has no surface; expected one of 3-D", folder);
         if (status == 0) status = run_path(state, folder, "state.safetensors", err);
         if (status == 0) status = distill_load(run.distill, state, err);
-        if (status == 0) status = field_mesh(mesh, file, o, format, run.distill->field, err);
+        if (status == 0) status = field_mesh(mesh, outliers, file, o, format, run.distill->field, err);
         run_close(&run);
     }
     mem_free(prompt);
@@ -81,16 +84,19 @@ static int export(const Options *o, const char *folder, Err *err)
     char path[PATH_BYTES], name[16], hex[65];
     const char *out = opt_string(o, "out");
     Format format;
+    long outliers = 0;
     int status = format_read(&format, o, err);
     if (status != 0) return -1;
     snprintf(name, sizeof name, "mesh.%s", formats[format]);
     if (out == NULL) status = run_path(path, folder, name, err);
-    if (status == 0) status = run_mesh(&mesh, &file, o, format, folder, err);
+    if (status == 0) status = run_mesh(&mesh, &outliers, &file, o, format, folder, err);
     if (status == 0) status = file_write(out != NULL ? out : path, file.p, file.n, err);
     if (status == 0) {
         sha256(digest, file.p, file.n);
         sha256_hex(hex, digest);
-        printf("%s: %zu vertices, %zu triangles, %zu bytes\nsha256 %s\n", out != NULL ? out : path, mesh.vertices, mesh.triangles, file.n, hex);
+        printf("%s: %zu vertices, %zu triangles, %zu bytes", out != NULL ? out : path, mesh.vertices, mesh.triangles, file.n);
+        if (outliers > 0) printf("; outliers left out: %ld", outliers);
+        printf("\nsha256 %s\n", hex);
     }
     mesh_free(&mesh);
     bytes_free(&file);

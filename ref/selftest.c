@@ -62,7 +62,7 @@ static const struct { const char *name, *binary32, *binary64; } published[] = {
     { "render.mlp", "90314f8a21820893", "465b36e10154dae5" },
     { "render.sh", "c7cdcd4ba1c8650e", "5f9af0fe8bbbe295" },
     { "render.lambertian", "a9776be7c21924a0", "e039d23bdb925eba" },
-    { "mesh", "dd165376dcce5f02", "435c056c1ce1c307" },
+    { "mesh", "26119894de357544", "c1016c23d8f9d946" },
     { "distill", "b7231ab921edc350", "822a374a1cff3d1e" },
     { "distill.lit", "07a4ea9c016a667d", "fb449f5b79763631" },
     { "unet", "625ca2c9404b0b36", "e40523deeaadb3b9" },

@@ -146,22 +146,49 @@ static int vertex_normals(Mesh *m, const Field *f, Err *err)
 
 /* ---- colours ---- */
 
+enum { DEEP = 8 };                            /* samples along minus a normal: closer than a view's */
+#define DEPTH R(0.25)                         /* world units: at the default threshold half of what is seen from outside */
+
+/* P points' samples: point i, sample s at s n + i, s/DEEP of DEPTH in; moved to the cube's faces, as rays that start there are. */
+static void look_in(const Probe *k, const real *position, const real *normal, int n)
+{
+    const int P = DEEP * n;
+    for (int s = 0; s < DEEP; s++)
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < 3; j++) {
+                k->d[j * P + s * n + i] = -normal[3 * i + j];
+                k->p[j * P + s * n + i] = r_clamp(r_fma(-normal[3 * i + j], ((real)s + R(0.5)) * (DEPTH / DEEP), position[3 * i + j]), R(-1.0), R(1.0));
+            }
+}
+
+/* sum w c / sum w with the renderer's weights (volume.h), w_s = T_s (1 - exp(-density_s DEPTH/DEEP)); where there is nothing, the first sample's c. */
+static void seen(real *colour, const Probe *k, int n)
+{
+    const int P = DEEP * n;
+    for (int i = 0; i < n; i++) {
+        real sum[3] = { 0 }, opacity = 0, T = 1;
+        for (int s = 0; s < DEEP; s++) {
+            const real through = r_exp(-(r_softplus(k->raw[s * n + i]) * (DEPTH / DEEP))), w = T * (R(1.0) - through);
+            for (int j = 0; j < 3; j++) sum[j] = r_fma(w, r_sigmoid(k->raw[(j + 1) * P + s * n + i]), sum[j]);
+            opacity += w;
+            T = T * through;
+        }
+        for (int j = 0; j < 3; j++) colour[3 * i + j] = opacity > 0 ? sum[j] / opacity : r_sigmoid(k->raw[(j + 1) * P + i]);
+    }
+}
+
 int mesh_colours(real *colour, const Field *f, const real *position, const real *normal, size_t n, Err *err)
 {
+    enum { SIZE = BLOCK / DEEP };
     Probes all;
     if (probes_open(&all, f, err) != 0) return -1;
     PAR_FOR_DYNAMIC
-    for (size_t first = 0; first < n; first += BLOCK) {
+    for (size_t first = 0; first < n; first += SIZE) {
         const Probe k = probe_self(&all);
-        const int P = n - first < BLOCK ? (int)(n - first) : BLOCK;
-        for (int i = 0; i < P; i++)
-            for (int j = 0; j < 3; j++) {
-                k.p[j * P + i] = r_clamp(position[3 * (first + (size_t)i) + (size_t)j], R(-1.0), R(1.0));
-                k.d[j * P + i] = -normal[3 * (first + (size_t)i) + (size_t)j];
-            }
-        field_eval(k.raw, k.p, k.d, f, P, k.kept);
-        for (int i = 0; i < P; i++)
-            for (int j = 0; j < 3; j++) colour[3 * (first + (size_t)i) + (size_t)j] = r_sigmoid(k.raw[(j + 1) * P + i]);
+        const int some = n - first < SIZE ? (int)(n - first) : SIZE;
+        look_in(&k, position + 3 * first, normal + 3 * first, some);
+        field_eval(k.raw, k.p, k.d, f, DEEP * some, k.kept);
+        seen(colour + 3 * first, &k, some);
     }
     mem_free(all.memory);
     const long bad = first_not_finite(colour, 3 * n);

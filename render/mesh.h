@@ -28,11 +28,16 @@ enum { MESH_SIDE_MIN = 8, MESH_SIDE_MAX = 512 };
 int  mesh_extract(Mesh *out, const Field *f, int side, real threshold, Err *err);
 void mesh_free(Mesh *m);                                                  /* and back to {0} */
 
+/* Leaves out the parts of a mesh, which hang together by their triangles, that have fewer triangles than `share` of the largest: what floats about a
+ * field (threestudio's isosurface_remove_outlier). Returns how many; -1 with err set: memory. The rest keeps its order. */
+long mesh_drop_outliers(Mesh *m, real share, Err *err);
+
 /* The first part of it (marching.c): position and index alone. density: (side,side,side) planes z, rows y; finite. */
 int mesh_march(Mesh *out, const real *density, int side, real threshold, Err *err);
 
-/* Colours of the field at n points, seen along minus their normals: sigmoid(raw colour). position, normal, colour: (n,3); points outside the
- * cube are moved to its faces. -1: memory; a colour that is not finite. */
+/* Colours of the field at n points of its surface, as one sees them who looks along minus the normal: sum w c / sum w over the next quarter of a unit, with the
+ * weights of volume.h. TRAP: the colour of the point itself is that of thin matter before the surface, which views hardly show and training
+ * hardly fits. position, normal, colour: (n,3); points outside the cube are moved to its faces. -1: memory; a colour that is not finite. */
 int mesh_colours(real *colour, const Field *f, const real *position, const real *normal, size_t n, Err *err);
 
 /* A patch of a texture for each triangle (mesh_atlas.c). Two triangles share a square cell of `cell` texels a side; coordinates are in

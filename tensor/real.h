@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define SDREF_VERSION  "0.1.0"
-#define SDREF_NUMERICS 2
+#define SDREF_NUMERICS 3
 
 #ifdef __FAST_MATH__
 #error "sdref: built with -ffast-math, which breaks the numeric contract (tensor/real.h)"

@@ -6,8 +6,10 @@
 #include "tensor/mem.h"
 #include "tensor/rng.h"
 #include "tests/harness.h"
+#include "tests/mesh_colour.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- what a mesh is ---- */
 
@@ -265,8 +267,9 @@ static void normals_and_colours(void)
         const double radius = sqrt((double)(p[0] * p[0] + p[1] * p[1] + p[2] * p[2]));
         CHECK_LE(fabs(radius - 0.625), 2e-3, "radius of vertex %zu", i);
         CHECK_LE(1 - (double)(p[0] * n[0] + p[1] * n[1] + p[2] * n[2]) / radius, 2e-3, "normal of vertex %zu", i);
-        for (int j = 0; j < 3; j++)
-            CHECK_LE(fabs((double)m.colour[3 * i + (size_t)j] - 1 / (1 + exp(-0.3 - 2 * (double)p[j]))), 8 * (double)REAL_EPS, "colour of vertex %zu", i);
+        double want[3];
+        looked_up(want, f, p, n);
+        for (int j = 0; j < 3; j++) CHECK_LE(fabs((double)m.colour[3 * i + (size_t)j] - want[j]), 64 * (double)REAL_EPS, "colour of vertex %zu", i);
     }
     mesh_free(&m);
     field_free(f);
@@ -289,6 +292,42 @@ static void faces_of_a_full_field(void)
         }
     CHECK(flat > m.vertices / 2, "%zu of %zu vertices", flat, m.vertices);
     mesh_free(&m);
+    field_free(f);
+}
+
+/* Two balls, and one node alone: by what share of the larger ball's triangles they stay. What stays is what it was. */
+static void outliers_are_left_out(void)
+{
+    enum { N = 41 };
+    static const struct { double share; long dropped; } cases[] = { { 0, 0 }, { 1e-3, 0 }, { 0.05, 1 }, { 0.9, 2 }, { 1, 2 } };
+    Err err = { 0 };
+    Field *f = field(N, N, N, &err);
+    CHECK(f != NULL, "%s", err.msg);
+    for (size_t node = 0; node < f->n / 4; node++) {
+        const double p[3] = { (double)(node % N) / 20 - 1, (double)(node / N % N) / 20 - 1, (double)(node / N / N) / 20 - 1 };
+        const double large = hypot(hypot(p[0] + 0.4, p[1]), p[2]), small = hypot(hypot(p[0] - 0.5, p[1]), p[2]);
+        f->theta[4 * node] = (real)fmax(20 - 50 * large, 10 - 50 * small);
+    }
+    f->theta[4 * (4 + N * (4 + N * 4))] = 50;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        Mesh whole = { 0 }, m = { 0 };
+        long euler = 0;
+        CHECK_OK(mesh_extract(&whole, f, N, R(2.77), &err), &err);
+        CHECK_OK(mesh_extract(&m, f, N, R(2.77), &err), &err);
+        CHECK(mesh_drop_outliers(&m, (real)cases[i].share, &err) == cases[i].dropped, "share %g: %s", cases[i].share, err.msg);
+        CHECK(manifold(&euler, &m) == 0 && euler == 2 * (3 - cases[i].dropped), "share %g: Euler's number %ld", cases[i].share, euler);
+        CHECK(m.vertices - m.triangles / 2 == (size_t)euler, "share %g: %zu vertices, %zu triangles", cases[i].share, m.vertices, m.triangles);
+        size_t at = 0;
+        for (size_t t = 0; t < m.triangles; t++)
+            for (size_t k = 0; k < 3; k++) CHECK(m.index[3 * t + k] < m.vertices, "triangle %zu", t);
+        for (size_t v = 0; v < m.vertices; v++, at++) {
+            while (at < whole.vertices && memcmp(whole.position + 3 * at, m.position + 3 * v, 3 * sizeof(real)) != 0) at++;
+            CHECK(at < whole.vertices && memcmp(whole.normal + 3 * at, m.normal + 3 * v, 3 * sizeof(real)) == 0
+                  && memcmp(whole.colour + 3 * at, m.colour + 3 * v, 3 * sizeof(real)) == 0, "share %g: vertex %zu", cases[i].share, v);
+        }
+        mesh_free(&whole);
+        mesh_free(&m);
+    }
     field_free(f);
 }
 
@@ -333,6 +372,7 @@ int main(void)
     TEST(noises);
     TEST(normals_and_colours);
     TEST(faces_of_a_full_field);
+    TEST(outliers_are_left_out);
     TEST(refused);
     return test_end();
 }

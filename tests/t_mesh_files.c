@@ -1,12 +1,13 @@
 /* t_mesh_files.c -- PLY, OBJ and GLB files read again by small readers of their own; what bilinear filtering finds in the texture
  *
- * The field is a soft ball with raw colours linear in the position, which interpolation keeps: the colour anywhere is known.
+ * The field is a soft ball with raw colours linear in the position.
  */
 #include "render/mesh.h"
 #include "render/png.h"
 #include "tensor/mem.h"
 #include "tensor/par.h"
 #include "tests/harness.h"
+#include "tests/mesh_colour.h"
 #include "weights/json.h"
 
 #include <math.h>
@@ -25,7 +26,6 @@ static Field *ball(Err *err)
         }
     return f;
 }
-static double colour(double p) { return 1 / (1 + exp(-2 * p)); }
 
 /* Everything that the tests need: a field, its mesh, and one file; 0 or -1 with err set. */
 typedef struct Case { Field *f; Mesh m; Bytes file; Err err; } Case;
@@ -65,7 +65,7 @@ static void ply(void)
         memcpy(v, p, sizeof v);
         for (size_t j = 0; j < 3; j++) {
             CHECK(v[j] == (float)c.m.position[3 * i + j] && v[3 + j] == (float)c.m.normal[3 * i + j], "vertex %zu", i);
-            CHECK_LE(fabs(p[24 + j] - 255 * colour((double)v[j])), 0.51, "colour of vertex %zu", i);
+            CHECK_LE(fabs(p[24 + j] - 255 * (double)c.m.colour[3 * i + j]), 0.51, "colour of vertex %zu", i);
         }
     }
     for (size_t t = 0; t < c.m.triangles; t++, p += 13)
@@ -90,7 +90,7 @@ static void obj(void)
         if (sscanf(line, "v %lf %lf %lf %lf %lf %lf", &v[0], &v[1], &v[2], &v[3], &v[4], &v[5]) == 6) {
             for (size_t j = 0; j < 3; j++) {
                 CHECK_LE(fabs(v[j] - (double)c.m.position[3 * vertices + j]), 0.5001e-7, "%s", line);
-                CHECK_LE(fabs(v[3 + j] - colour(v[j])), 0.51e-4, "%s", line);
+                CHECK_LE(fabs(v[3 + j] - (double)c.m.colour[3 * vertices + j]), 0.51e-4, "%s", line);
             }
             vertices++;
         } else if (sscanf(line, "vn %lf %lf %lf", &v[0], &v[1], &v[2]) == 3) {
@@ -261,7 +261,7 @@ static void positions_turned(const Glb *g, const Json *primitive, const Mesh *m)
 
 /* Filtered colours all over every triangle. Rounding to 8 bits: 1/510; the sigmoid is not linear: its second derivative is at most 0.1 s^2,
  * s = 2 the slope of the raw colour, on texels of at most h/4, h sqrt(3) the longest edge. */
-static void texture_is_the_field(const Glb *g, const Json *primitive, const Mesh *m, Err *err)
+static void texture_is_the_field(const Glb *g, const Json *primitive, const Mesh *m, const Field *field, Err *err)
 {
     size_t n = 0;
     const Json *image = json_at(json_get(g->root, "images"), 0);
@@ -285,11 +285,19 @@ static void texture_is_the_field(const Glb *g, const Json *primitive, const Mesh
                 v += b[k] * (double)c[1] * picture.h;
             }
             texels(at, weight, u, v);
+            real p[3] = { 0 }, normal[3] = { 0 };
+            for (size_t j = 0; j < 9; j++) {
+                p[j % 3] += (real)b[j / 3] * m->position[3 * m->index[3 * t + j / 3] + j % 3];
+                normal[j % 3] += (real)b[j / 3] * m->normal[3 * m->index[3 * t + j / 3] + j % 3];
+            }
+            const real length = (real)sqrt((double)(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]));
+            for (size_t j = 0; j < 3; j++) normal[j] /= length;
+            double want[3];
+            looked_up(want, field, p, normal);
             for (size_t j = 0; j < 3; j++) {
-                double p = 0, found = 0;
-                for (size_t k = 0; k < 3; k++) p += b[k] * (double)m->position[3 * m->index[3 * t + k] + j];
+                double found = 0;
                 for (int q = 0; q < 4; q++) found += weight[q] * picture.pixels[3 * (at[q][1] * picture.w + at[q][0]) + (int)j] / 255.0;
-                worst = fmax(worst, fabs(found - colour(p)));
+                worst = fmax(worst, fabs(found - want[j]));
             }
         }
     CHECK_LE(worst, bound, "colour of the texture");
@@ -315,7 +323,7 @@ static void glb(void)
     CHECK(number(pbr, "metallicFactor") == 0 && number(pbr, "roughnessFactor") == 1, "material");
     CHECK(number(json_get(pbr, "baseColorTexture"), "index") == 0 && json_count(json_get(g.root, "textures")) == 1, "texture");
     positions_turned(&g, primitive, &c.m);
-    texture_is_the_field(&g, primitive, &c.m, &c.err);
+    texture_is_the_field(&g, primitive, &c.m, c.f, &c.err);
     json_free(g.root);
     case_close(&c);
 }
