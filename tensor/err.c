@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a message quotes (a prompt, a path) may hold anything; it stays one line that no terminal obeys. */
+static void one_line(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 32 || *text == 127) *text = '?';
+}
+
 int err_set(Err *err, const char *format, ...)
 {
     if (err == NULL || err->set) return -1;
@@ -13,6 +20,7 @@ int err_set(Err *err, const char *format, ...)
     va_start(args, format);
     vsnprintf(err->msg, sizeof err->msg, format, args);
     va_end(args);
+    one_line(err->msg);
     err->set = 1;
     return -1;
 }
@@ -27,6 +35,7 @@ void err_before(Err *err, const char *format, ...)
     va_end(args);
     const size_t at = strlen(err->msg);
     snprintf(err->msg + at, sizeof err->msg - at, "%s", found.msg);
+    one_line(err->msg);
 }
 
 static BugHandler *handler;

@@ -18,7 +18,7 @@
 
 typedef struct { int set; char msg[768]; } Err;          /* start as {0} */
 
-/* Records the message unless one is there already. Always -1, so that `return err_set(...)` reads well. */
+/* Records the message, control bytes as '?', unless one is there already. Always -1, so that `return err_set(...)` reads well. */
 int err_set(Err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Puts words before the message, if there is one: where it happened, which who found it did not know. */
 void err_before(Err *err, const char *format, ...) PRINTF_LIKE(2, 3);

@@ -103,6 +103,8 @@ words() {
     refuses "mistyped kind" "*--kind*'rendr'*'render'*" "$sdref" trace --kind rendr --out t
     refuses "mistyped object" '*"mgu"*"mug"*' "$sdref" distill "a red mgu" --out run
     refuses "mistyped colour" '*"rad"*"red"*' "$sdref" distill "a rad mug" --out run
+    refuses "a prompt of two lines" '*"a red mug?x"*unknown object*' "$sdref" distill "a red mug${newline}x" --out run
+    refuses "a file's name of two lines" '*no?ne/t*' "$sdref" trace --kind render --out "no${newline}ne/t"
     refuses "not a number" "*--tol*'x'*number*" "$sdref" compare a b --tol x
     refuses "out of range" "*--steps*'0'*" "$sdref" distill "a red mug" --steps 0 --out run
     refuses "no prompt" '*PROMPT*' "$sdref" distill --out run

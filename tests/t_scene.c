@@ -65,6 +65,7 @@ static void prompts(void)
     refused("a", (const char *const[]){ "no colour", NULL });
     refused("", (const char *const[]){ "\"\"", NULL });
     refused("red mug", (const char *const[]){ "\"red\"", NULL });
+    refused("a red mug\n\x1b[1mx\x7f", (const char *const[]){ "prompt \"a red mug??[1mx?\"", "\"mug??[1mx?\"", NULL });
     refused("a red mug, front view", (const char *const[]){ "\"mug,\"", "\"mug\"", NULL });
     refused("a red mug please", (const char *const[]){ "\"please\"", NULL });
     refused("a Red mug", (const char *const[]){ "\"Red\"", "\"red\"", NULL });
