@@ -35,6 +35,13 @@ static const char *show(char out[SHOWN + 4], const char *text)
     return out;
 }
 
+/* The name of something that must be there or be made; where "" is the default it means none. */
+static int is_path(const Option *d)
+{
+    if (d->kind != OPT_STRING || d->value == NULL || (d->fallback != NULL && d->fallback[0] == '\0')) return 0;
+    return strcmp(d->value, "FILE") == 0 || strcmp(d->value, "FOLDER") == 0;
+}
+
 static int bounded(const Option *d) { return d->min != 0 || d->max != 0; }
 
 static int choice_count(const Option *d)
@@ -81,7 +88,7 @@ static void expected_text(char *out, size_t size, const Option *d)
         break;
     case OPT_CHOICE: choices_text(out, size, d); break;
     case OPT_FLAG:   snprintf(out, size, "true or false"); break;
-    case OPT_STRING: snprintf(out, size, "a text"); break;
+    case OPT_STRING: snprintf(out, size, is_path(d) ? "a path" : "a text"); break;
     }
 }
 
@@ -93,7 +100,7 @@ static int read_value(Value *v, const char **canonical, char buffer[RAMP_TEXT], 
     *canonical = text;
     switch (d->kind) {
     case OPT_STRING:
-        return 0;
+        return is_path(d) && text[0] == '\0' ? -1 : 0;
     case OPT_INT:
         if (text_to_int64(&v->whole, text) != 0 || v->whole < INT_MIN || v->whole > INT_MAX) return -1;
         if (bounded(d) && !((double)v->whole >= d->min && (double)v->whole <= d->max)) return -1;

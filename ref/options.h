@@ -2,7 +2,8 @@
  *
  * A command is a table of Option. opt_parse reads `--name value`, `--name=value`, flags (`--name`, `--name=true`,
  * `--name=false`), `-h`/`--help`, positional arguments, and `--`, after which everything is positional. A value that
- * begins with "--" needs the form with "=". An option is given at most once. Numbers are strict (tensor/text.h).
+ * begins with "--" needs the form with "=". An option is given at most once. Numbers are strict (tensor/text.h). A FILE or FOLDER
+ * is not empty, unless that is its default.
  * Messages: one line, the option, what was found, what was expected; a mistyped name is answered with the nearest.
  */
 #ifndef SDREF_OPTIONS_H

@@ -1,5 +1,6 @@
 /* run.c -- from settings (run_options.c) to a run: the parts they name, run.json */
 #include "ref/run.h"
+#include "ref/compare.h"
 #include "ref/presets.h"
 #include "render/scene.h"
 #include "weights/file.h"
@@ -195,6 +196,13 @@ int run_settings_write(const Run *run, const Options *o, Err *err)
     return status;
 }
 
+static int folder_check(const char *folder, Err *err)
+{
+    if (folder[0] == '\0') return err_set(err, "RUN: found \"\", expected a run's folder");
+    if (file_exists(folder) && !is_folder(folder)) return err_set(err, "%s: found a file, expected a run's folder", folder);
+    return 0;
+}
+
 static int settings_check(const Json *root, const char *path, Err *err)
 {
     const char *format = json_string(json_get(root, "format"));
@@ -225,7 +233,7 @@ int run_settings_read(Options *o, char **prompt, const char *folder, Err *err)
 {
     char path[PATH_BYTES];
     if (opt_given(o, "preset")) return err_set(err, "--preset: found with the run in %s, expected none: run.json has what a preset gave it", folder);
-    if (run_path(path, folder, "run.json", err) != 0) return -1;
+    if (folder_check(folder, err) != 0 || run_path(path, folder, "run.json", err) != 0) return -1;
     Json *root = json_read(path, err);
     if (root == NULL) return -1;
     int status = settings_check(root, path, err);

@@ -110,6 +110,8 @@ words() {
     refuses "no prompt" '*PROMPT*' "$sdref" distill --out run
     refuses "no --out" '*--out*' "$sdref" distill "a red mug"
     refuses "a mu without end" '--mu: found *1e20*number, fit or leave-one-out, the number from -1000000 to 1000000' "$sdref" distill "a red mug" --estimator ssd --mu 1e20 --out t
+    refuses "an --out of nothing" "--out: found '', expected a path" "$sdref" distill "a red mug" --out ""
+    for c in render export; do refuses "$c of nothing" 'RUN: found "", expected a run*s folder' "$sdref" $c ""; done
     refuses "no --out of trace" '*--out*' "$sdref" trace
     refuses "too few files" '*A B*found 1*' "$sdref" compare a
     refuses "too many files" '*found 2*' "$sdref" inspect a b
@@ -307,6 +309,8 @@ runs() {
         "$sdref" export "$a" --format $format --resolution 16 --threshold 0.3 --threads 1 --out "$work/mesh-again.$format" >"$work/out"
         if cmp -s "$work/mesh.$format" "$work/mesh-again.$format"; then say ok "export $format with 1 thread"; else say "the bytes differ" "export $format with 1 thread"; fi
     done
+    for c in render export; do refuses "$c of a file" "*a-$number/run.json: found a file, expected a run's folder" "$sdref" $c "$a/run.json"; done
+    refuses "a mesh without a name" "--out: found '', expected a path" "$sdref" export "$a" --out ""
     refuses "a surface of nothing" '*largest density*999*' "$sdref" export "$a" --resolution 8 --threshold 999
     refuses "a mesh without a run" '*none/run.json*' "$sdref" export none
     refuses "a format that is none" "*--format*'gltf'*" "$sdref" export "$a" --format gltf

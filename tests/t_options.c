@@ -23,6 +23,8 @@ static const Option table[] = {
     { "Machine", "out", OPT_STRING, OPT_HOST, NULL, "FOLDER", "where the run goes", 0, 0, NULL },
     { "Machine", "threads", OPT_INT, OPT_HOST, NULL, "N", "threads", 1, 64, NULL },
     { "Machine", "a-name-too-long-for-its-column", OPT_FLAG, OPT_HOST, NULL, NULL, "quiet", 0, 0, NULL },
+    { "Machine", "note", OPT_STRING, OPT_HOST, NULL, NULL, "any text", 0, 0, NULL },
+    { "Machine", "mask", OPT_STRING, OPT_HOST, "", "FILE", "a file or none", 0, 0, NULL },
 };
 enum { COUNT = sizeof table / sizeof *table };
 static const Command command = { "distill", "Text to 3D.", "sdref distill PROMPT [options]", examples, table, COUNT, 1, 2, "PROMPT" };
@@ -71,14 +73,14 @@ static void values(void)
     CHECK(strcmp(opt_string(o, "out"), "a=b") == 0 && opt_int(o, "threads") == 64, "text");
     CHECK(opt_given(o, "steps") && !opt_given(o, "shift") && opt_given(o, "jitter"), "given");
     CHECK(opt_args(o) == 2 && strcmp(opt_arg(o, 1), "--steps") == 0, "after --");
-    static const char *const want[COUNT] = { "sdi", "-15", NULL, "7", "-2147483648", "18446744073709551615", "false", "0,1,0.2,50", "-1", "a=b", "64", "true" };
+    static const char *const want[COUNT] = { "sdi", "-15", NULL, "7", "-2147483648", "18446744073709551615", "false", "0,1,0.2,50", "-1", "a=b", "64", "true", NULL, "" };
     for (int i = 0; i < COUNT; i++) {
         const char *got = opt_text(o, i);
         CHECK((got == NULL) == (want[i] == NULL) && (got == NULL || strcmp(got, want[i]) == 0), "%s: %s", table[i].name, got);
     }
     opt_free(o);
-    CHECK_OK(parse(&o, "-|--out=|--shift|-0.10", &err), &err);
-    CHECK(strcmp(opt_arg(o, 0), "-") == 0 && strcmp(opt_string(o, "out"), "") == 0 && strcmp(opt_text(o, 2), "-0.1") == 0, "a lone dash; nothing");
+    CHECK_OK(parse(&o, "-|--note=|--mask=|--shift|-0.10", &err), &err);
+    CHECK(strcmp(opt_arg(o, 0), "-") == 0 && strcmp(opt_string(o, "note"), "") == 0 && strcmp(opt_string(o, "mask"), "") == 0 && strcmp(opt_text(o, 2), "-0.1") == 0, "a lone dash; nothing");
     opt_free(o);
     for (int i = 0; i < 2; i++) {
         CHECK(parse(&o, i == 0 ? "--steps|3|--help|--nonsense" : "-h", &err) == 1 && !err.set, "help");
@@ -121,8 +123,10 @@ static void messages(void)
         { "a|--estimator|dreams", "--estimator: found 'dreams', expected sds, csd or sdi" },
         { "a|--jitter=yes", "--jitter: found 'yes', expected true or false" },
         { "a|--steps", "--steps: found no value, expected a whole number from 1 to 1000000" },
-        { "a|--out", "--out: found no value, expected a text" },
-        { "a|--out|--steps", "--out: found the option '--steps', expected a text (write --out=VALUE if that is the value)" },
+        { "a|--out", "--out: found no value, expected a path" },
+        { "a|--note", "--note: found no value, expected a text" },
+        { "a|--out=", "--out: found '', expected a path" },
+        { "a|--out|--steps", "--out: found the option '--steps', expected a path (write --out=VALUE if that is the value)" },
         { "a|--steps|3|--steps=4", "--steps: found twice, '3' and '4', expected once" },
         { "a|--stpes|3", "--stpes: no such option of distill; did you mean --steps?" },
         { "a|--stpes=3", "--stpes: no such option of distill; did you mean --steps?" },
