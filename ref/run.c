@@ -41,6 +41,18 @@ static int jitter_check(const DistillConfig *c, const Options *o, Err *err)
     return 0;
 }
 
+int run_ordered(const Options *o, const char *min, const char *max, Err *err)
+{
+    if (opt_double(o, min) <= opt_double(o, max)) return 0;
+    return err_set(err, "--%s %g, --%s %g: expected the first to be at most the second", min, opt_double(o, min), max, opt_double(o, max));
+}
+
+static int cameras_check(const Options *o, Err *err)
+{
+    if (run_ordered(o, "elevation-min", "elevation-max", err) != 0 || run_ordered(o, "distance-min", "distance-max", err) != 0) return -1;
+    return run_ordered(o, "fovy-min", "fovy-max", err);
+}
+
 static int config_read(DistillConfig *c, const Options *o, Err *err)
 {
     *c = (DistillConfig){
@@ -82,7 +94,7 @@ static int config_read(DistillConfig *c, const Options *o, Err *err)
     };
     world_background(c->background);
     if (c->field == FIELD_IMAGE) c->jitter_scale = (JitterScale){ 0 };
-    if (view_range_check(&c->range, err) != 0 || views_check(c, err) != 0 || jitter_check(c, o, err) != 0) return -1;
+    if (cameras_check(o, err) != 0 || views_check(c, err) != 0 || jitter_check(c, o, err) != 0) return -1;
     if (run_regularise_config(c, o, err) != 0) return -1;
     return run_estimator_config(c, o, err);
 }

@@ -69,6 +69,7 @@ int run_prior_open(Run *run, Options *o, Err *err);
 int run_prior_start(Run *run, const Options *o, int resolution, Err *err);
 int run_lora_start(Run *run, const Options *o, Err *err);               /* run->lora, where the estimator wants one; after run->distill */
 int run_exact(Run *run, Err *err);                                      /* run->exact, if not there yet */
+int run_ordered(const Options *o, const char *min, const char *max, Err *err);  /* run.c: of two numbers the first is not above the second */
 /* run_estimator.c: the estimator of a run. Open: refuses what it does not read, chooses defaults. Config: into the loop's own. */
 const Estimator *run_estimator(const Options *o);
 int run_estimator_open(Options *o, Err *err);

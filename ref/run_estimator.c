@@ -176,5 +176,8 @@ int run_estimator_config(DistillConfig *c, const Options *o, Err *err)
     c->perp_neg = (PerpNegRule)opt_choice(o, "perp-neg");
     if (is_ssd(o) && ssd_config(c, o, err) != 0) return -1;
     if (e->grad == dsd_star_grad && star_check(c, o, err) != 0) return -1;
-    return timestep_policy_check(&c->draw.timesteps, err);
+    if (run_ordered(o, "t-min", "t-max", err) != 0) return -1;
+    if (timestep_policy_check(&c->draw.timesteps, err) == 0) return 0;
+    err_before(err, "--t-min with --anneal two-stage: ");               /* --t-min is not above --t-max here */
+    return -1;
 }

@@ -31,7 +31,7 @@ static const struct { const char *option; int fields; const char *words; } of_fi
 
 static int field_check(const Options *o, Err *err)
 {
-    const int kind = opt_choice(o, "field");
+    const int kind = opt_choice(o, "field"), table = opt_int(o, "hash-table");
     for (size_t i = 0; i < sizeof of_field / sizeof of_field[0]; i++)
         if (opt_given(o, of_field[i].option) && (of_field[i].fields >> kind & 1) == 0)
             return err_set(err, "--%s: found with --field %s, expected --field %s", of_field[i].option, field_kind_names[kind], of_field[i].words);
@@ -40,6 +40,7 @@ static int field_check(const Options *o, Err *err)
                        field_kind_names[kind]);
     if (kind == FIELD_HASHGRID && opt_given(o, "hash-start") && opt_int(o, "hash-start") > opt_int(o, "hash-levels"))
         return err_set(err, "--hash-start: found %d, expected at most --hash-levels, %d", opt_int(o, "hash-start"), opt_int(o, "hash-levels"));
+    if (kind == FIELD_HASHGRID && (table & (table - 1)) != 0) return err_set(err, "--hash-table: found %d, expected a power of two", table);
     return 0;
 }
 
