@@ -21,6 +21,7 @@
 #include "ref/estimators.h"
 #include "ref/run.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* threestudio's usual cameras, of a scene of radius 2, and those of radius 1 */
@@ -132,4 +133,29 @@ int preset_apply(Options *o, Err *err)
     const Preset *p = &presets[opt_choice(o, "preset")];
     if (load(o, p, p->value, err) != 0) return -1;
     return says_view(o) ? load(o, p, p->worded, err) : 0;
+}
+
+/* Before what it expects: there a message may name options as a way out. */
+static int blames(const char *message, const char *option)
+{
+    const char *end = strstr(message, "expected");
+    const size_t n = strlen(option);
+    for (const char *at = strstr(message, "--"); at != NULL && (end == NULL || at < end); at = strstr(at + 2, "--"))
+        if (strncmp(at + 2, option, n) == 0 && strchr(" :,;", at[2 + n]) != NULL) return 1;
+    return 0;
+}
+
+void preset_blame(const Options *o, Err *err)
+{
+    char gives[256] = "";
+    size_t n = 0;
+    if (!err->set || !opt_has(o, "preset")) return;
+    const Preset *p = &presets[opt_choice(o, "preset")];
+    for (int i = 0; i < distill_command.noptions && n < sizeof gives; i++) {
+        const char *name = distill_command.options[i].name;
+        const PresetValue *v = preset_value(p, name);
+        if (v == NULL || opt_given(o, name) || !blames(err->msg, name) || strcmp(opt_text(o, i), v->value) != 0) continue;
+        n += (size_t)snprintf(gives + n, sizeof gives - n, "%s --%s %s", n > 0 ? "," : "", name, v->value);
+    }
+    if (n > 0) err_before(err, "--preset %s gives%s: ", p->name, gives);
 }

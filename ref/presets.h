@@ -32,5 +32,7 @@ const PresetValue *preset_value(const Preset *p, const char *option);
 
 /* The values of --preset into options that the command line leaves open; without --preset nothing. -1 with err set. */
 int preset_apply(Options *o, Err *err);
+/* Before a message that finds fault with values of the preset: which those are. The user has not typed them. */
+void preset_blame(const Options *o, Err *err);
 
 #endif

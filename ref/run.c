@@ -141,6 +141,7 @@ int run_open(Run *run, Options *o, const char *prompt, const char *folder, Err *
 {
     *run = (Run){ .folder = folder, .prompt = prompt };
     if (open_all(run, o, 1, err) == 0) return 0;
+    preset_blame(o, err);
     run_close(run);
     return -1;
 }

@@ -163,6 +163,30 @@ static void an_unknown_preset_is_refused(void)
     CHECK(strstr(err.msg, "did you mean 'mvsdi'?") != NULL, "%s", err.msg);
 }
 
+/* A message says which of the values that it blames nobody typed; of what it expects it says nothing. */
+static void a_conflict_names_the_preset(void)
+{
+    static const struct { const char *line, *says; } cases[] = {
+        { "--preset hifa --condition posed", "--preset hifa gives --camera-jitter 0.143: --camera-jitter: found 0.143 with --condition posed, expected" },
+        { "--preset mvsdi --views 1", "--preset mvsdi gives --view-mode antipodal: --views: found 1 with --view-mode antipodal, which" },
+        { "--preset steindreamer --render-resolution 16", "--preset steindreamer gives --phi depth: --render-resolution: found with --phi depth, expected" },
+        { "--preset sdi --w1 2", "--preset sdi gives --estimator sdi: --w1: found with --estimator sdi, which" },
+        { "--preset sdi --t-max 0.1", "--preset sdi gives --t-min 0.25: --t-min 0.25, --t-max 0.1: expected" },
+        { "--preset csd --guidance 3", "--preset csd gives --estimator csd: --guidance: found with --estimator csd, which has factors in its place; expected --w1" },
+        { "--preset hifa --condition posed --camera-jitter 0.3", "--camera-jitter: found 0.3 with --condition posed" },
+        { "--preset sdi --cameras 1 --perp-neg official", "--perp-neg: found with --prior exact" },
+        { "--camera-jitter 0.3 --condition posed", "--camera-jitter: found 0.3 with --condition posed" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        Err err = { 0 };
+        Run run;
+        Options *o = options_of(cases[i].line, "", &err);
+        CHECK(o != NULL && run_open(&run, o, "a red mug", "none", &err) != 0, "%s was taken", cases[i].line);
+        CHECK(strncmp(err.msg, cases[i].says, strlen(cases[i].says)) == 0, "%s: '%s', expected '%s'", cases[i].line, err.msg, cases[i].says);
+        opt_free(o);
+    }
+}
+
 /* ---- runs ---- */
 
 /* run.json has every value and no preset; read again it makes the same run, and takes no preset beside it. */
@@ -242,6 +266,7 @@ int main(void)
     TEST(published_values_are_scaled);
     TEST(the_command_line_wins);
     TEST(an_unknown_preset_is_refused);
+    TEST(a_conflict_names_the_preset);
     TEST(every_preset_makes_two_steps);
     return test_end();
 }
