@@ -94,9 +94,9 @@ static int note_time(const Run *run, long first, double seconds, Err *err)
     char path[PATH_BYTES];
     if (run_path(path, run->folder, "time.csv", err) != 0) return -1;
     FILE *f = fopen(path, "a");
-    if (f == NULL) return err_set(err, "%s: cannot be written", path);
+    if (f == NULL) return err_set(err, "%s: cannot be written: %s", path, strerror(errno));
     fprintf(f, "steps %ld to %ld,%.3f s,%d threads\n", first, run->distill->step, seconds, par_threads());
-    if (fclose(f) != 0) return err_set(err, "%s: cannot be written", path);
+    if (fclose(f) != 0) return err_set(err, "%s: cannot be written: %s", path, strerror(errno));
     return 0;
 }
 

@@ -16,6 +16,7 @@
 #include "tensor/text.h"
 #include "weights/file.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -289,11 +290,11 @@ static int note_time(const Training *r, long first, double seconds, Err *err)
     char path[PATH_BYTES];
     if (run_path(path, r->folder, "time.csv", err) != 0) return -1;
     FILE *f = fopen(path, "a");
-    if (f == NULL) return err_set(err, "%s: cannot be written", path);
+    if (f == NULL) return err_set(err, "%s: cannot be written: %s", path, strerror(errno));
     const long steps = train_step_number(r->trainer) - first;
     fprintf(f, "steps %ld to %ld,%.1f s,%d threads,%.1f pictures a second\n", first, first + steps, seconds, par_threads(),
             (double)steps * r->config.batch / seconds);
-    if (fclose(f) != 0) return err_set(err, "%s: cannot be written", path);
+    if (fclose(f) != 0) return err_set(err, "%s: cannot be written: %s", path, strerror(errno));
     return 0;
 }
 
@@ -347,7 +348,7 @@ static int folder_ready(const Training *r, Err *err)
     if (resumed && !found) return err_set(err, "--resume: %s is not there; expected a training in --out", path);
     if (found && !resumed && !again)
         return err_set(err, "--out: %s holds a training already; --resume goes on with it, --overwrite starts again", r->folder);
-    if (found && again && unlink(path) != 0) return err_set(err, "%s: cannot be removed", path);
+    if (found && again && unlink(path) != 0) return err_set(err, "%s: cannot be removed: %s", path, strerror(errno));
     return dir_make(r->folder, err);
 }
 

@@ -323,6 +323,10 @@ runs() {
     gives "render the run" 0 '*normal.png' "$sdref" render "$work/b-$number" --size 8 --frames 2
     gives "export the run" 0 'sha256 *' "$sdref" export "$work/b-$number" --resolution 16 --threshold 0.3
     : >"$work/b-$number/views/notes"
+    rm -f "$work/b-$number/time.csv" && mkdir "$work/b-$number/time.csv"
+    refuses "a time that cannot be written" '*b-*/time.csv: cannot be written: Is a directory' distill $long --resume --out "$work/b-$number" --quiet
+    refuses "a time that cannot be removed" '*b-*/time.csv: cannot be removed: ?*' distill $long --overwrite --out "$work/b-$number" --quiet
+    rmdir "$work/b-$number/time.csv"
     gives "--overwrite" 0 '*sha256 of sheet.png*' distill --overwrite --steps 2 --out "$work/b-$number"
     left=$(cd "$work/b-$number" && ls -d mesh.* render/* turntable-* views/notes 2>/dev/null | tr '\n' ' ')
     if [ "$left" = "views/notes " ]; then say ok "nothing of the old run is left"; else say "$left" "nothing of the old run is left"; fi
