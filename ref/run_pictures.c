@@ -233,7 +233,7 @@ static View tour_view(const DistillConfig *c, int i, int n)
                    .distance = held[0].distance, .fovy = held[0].fovy };
 }
 
-static int turntable(const char *folder, const char *name, const Run *run, int size, int frames, Err *err)
+static int turntable_make(Bytes *b, const Run *run, int size, int frames, Err *err)
 {
     const size_t pixels = (size_t)size * (size_t)size;
     real *rgb = mem_new(3 * pixels, sizeof(real), "turntable", err);
@@ -244,15 +244,25 @@ static int turntable(const char *folder, const char *name, const Run *run, int s
         status = distill_picture(rgb, NULL, NULL, NULL, run->distill, &view, size, size, err);
         if (status == 0) status = picture_from_planar(&frame[i], rgb, size, size, "turntable", err);
     }
-    Bytes b = { 0 };
-    char path[PATH_BYTES];
-    if (status == 0) status = gif_encode(&b, frame, frames, 8, err);
-    if (status == 0) status = run_path(path, folder, name, err);
-    if (status == 0) status = file_write(path, b.p, b.n, err);
-    bytes_free(&b);
+    if (status == 0) status = gif_encode(b, frame, frames, 8, err);
     for (int i = 0; i < frames && frame != NULL; i++) picture_free(&frame[i]);
     mem_free(frame);
     mem_free(rgb);
+    return status;
+}
+
+static int gif_write(const char *folder, const char *name, const Bytes *b, Err *err)
+{
+    char path[PATH_BYTES];
+    return run_path(path, folder, name, err) != 0 ? -1 : file_write(path, b->p, b->n, err);
+}
+
+static int turntable(const char *folder, const char *name, const Run *run, int size, int frames, Err *err)
+{
+    Bytes b = { 0 };
+    int status = turntable_make(&b, run, size, frames, err);
+    if (status == 0) status = gif_write(folder, name, &b, err);
+    bytes_free(&b);
     return status;
 }
 
@@ -314,15 +324,16 @@ static int image_write(const Run *run, const char *folder, Err *err)
     const View view = image_view(&run->distill->config.range);
     Picture p = { 0 };
     real *rgb = mem_new(3 * (size_t)side * (size_t)side, sizeof(real), "picture", err);
-    int status = rgb == NULL ? -1 : dir_make(folder, err);
-    if (status == 0) status = distill_picture(rgb, NULL, NULL, NULL, run->distill, &view, side, side, err);
+    int status = rgb == NULL ? -1 : distill_picture(rgb, NULL, NULL, NULL, run->distill, &view, side, side, err);
     if (status == 0) status = picture_from_planar(&p, rgb, side, side, "rgb", err);
+    if (status == 0) status = dir_make(folder, err);
     if (status == 0) status = png_write(folder, "rgb.png", &p, run, NULL, err);
     picture_free(&p);
     mem_free(rgb);
     return status;
 }
 
+/* All is drawn before the folder is made: a field that cannot be drawn leaves nothing. */
 int run_tour(const Run *run, const char *folder, int size, int frames, Err *err)
 {
     enum { AROUND = 8 };
@@ -332,11 +343,14 @@ int run_tour(const Run *run, const char *folder, int size, int frames, Err *err)
         return err_set(err, "--size: found %d, expected %d: an image field has one size", size, run->distill->config.resolution);
     if (run->distill->config.field == FIELD_IMAGE) return image_write(run, folder, err);
     real *work = mem_new(8 * (size_t)size * (size_t)size, sizeof(real), "views", err);
-    int status = work == NULL ? -1 : dir_make(folder, err);
+    Bytes gif = { 0 };
+    int status = work == NULL ? -1 : 0;
     for (int i = 0; i < AROUND && status == 0; i++) {
         const View view = tour_view(&run->distill->config, i, AROUND);
         status = tour_cell(cell[i], run, &view, work, size, err);
     }
+    if (status == 0) status = turntable_make(&gif, run, size, frames, err);
+    if (status == 0) status = dir_make(folder, err);
     for (int kind = 0; kind < TOUR_SHEETS && status == 0; kind++) {
         Picture row[AROUND], small = { 0 };
         for (int i = 0; i < AROUND; i++) row[i] = cell[i][kind];
@@ -347,5 +361,7 @@ int run_tour(const Run *run, const char *folder, int size, int frames, Err *err)
     for (int i = 0; i < AROUND; i++)
         for (int kind = 0; kind < TOUR_SHEETS; kind++) picture_free(&cell[i][kind]);
     mem_free(work);
-    return status == 0 ? turntable(folder, "turntable.gif", run, size, frames, err) : -1;
+    if (status == 0) status = gif_write(folder, "turntable.gif", &gif, err);
+    bytes_free(&gif);
+    return status;
 }

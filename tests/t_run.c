@@ -477,6 +477,34 @@ static void extreme_fields_and_cameras(void)
     folder_end(folder);
 }
 
+/* A value near the end of the numbers makes normals that are none: one line, and no folder of pictures. */
+static void what_cannot_be_drawn_leaves_nothing(void)
+{
+    char folder[FOLDER_PATH], base[] = "/tmp/sdref-run-XXXXXX", whole[64], path[FOLDER_ROOM], out[OUTPUT], *prompt = NULL;
+    Err err = { 0 };
+    Run run = { 0 };
+    CHECK(mkdtemp(base) != NULL, "no temporary folder");
+    snprintf(whole, sizeof whole, "%s/run", base);
+    folder_pixels(folder);
+    CHECK(command(out, cmd_distill, "a cat", "--prior PRIOR " VOXELS "--steps 1 --quiet --out OUT", folder, whole) == EXIT_FINE, "%s", out);
+    Options *o = opt_new(&distill_command, &err);
+    CHECK_OK(run_settings_read(o, &prompt, whole, &err), &err);
+    CHECK_OK(run_open_field(&run, o, prompt, whole, &err), &err);
+    if (err.set) exit(1);
+    folder_path(path, whole, "state.safetensors");
+    CHECK_OK(distill_load(run.distill, path, &err), &err);
+    run.distill->field->theta[run.distill->field->n / 8] = sizeof(real) == 4 ? R(3e38) : (real)1.7e308;
+    CHECK_OK(distill_save(run.distill, path, &err), &err);
+    run_close(&run);
+    opt_free(o);
+    mem_free(prompt);
+    CHECK(command(out, cmd_render, whole, "--size 16 --frames 3", folder, "") == EXIT_TROUBLE, "%s", out);
+    check_says(out, (const char *const[]){ "sdref: picture of normals: found nan", NULL }, "render");
+    CHECK(!is_there(whole, "render"), "a folder is left");
+    folder_remove(base);
+    folder_end(folder);
+}
+
 /* A learning rate at which eight layers leave the range of binary32 (that of binary64 has room: t_distill has other causes): one line, the checkpoint
  * of the step before stays, and going on from it comes to the same end. */
 static void a_run_that_blows_up_keeps_its_checkpoint(void)
@@ -610,6 +638,7 @@ int main(void)
     TEST(normals_are_drawn);
     TEST(regularisers_are_logged);
     TEST(extreme_fields_and_cameras);
+    TEST(what_cannot_be_drawn_leaves_nothing);
     if (sizeof(real) == 4) TEST(a_run_that_blows_up_keeps_its_checkpoint);
     TEST(another_model_is_not_resumed);
     TEST(another_picture_is_not_resumed);
