@@ -29,7 +29,7 @@ static const Option options[] = {
     { "Options", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
 };
 static const Command command = {
-    "export", "the surface of a run as a mesh: GLB, OBJ, PLY", "sdref export RUN [options]", examples,
+    "export", "the surface of a run, of its first particle, as a mesh: GLB, OBJ, PLY", "sdref export RUN [options]", examples,
     options, sizeof options / sizeof options[0], 1, 1, "RUN (the folder of a run)",
 };
 

@@ -16,7 +16,7 @@ static const Option options[] = {
     { "Options", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
 };
 static const Command command = {
-    "render", "turntable, colours, depth, opacity and normals of a run", "sdref render RUN [options]", examples,
+    "render", "turntable, colours, depth, opacity and normals of a run, of its first particle", "sdref render RUN [options]", examples,
     options, sizeof options / sizeof options[0], 1, 1, "RUN (the folder of a run)",
 };
 
@@ -25,11 +25,12 @@ static int render(const Options *o, const char *folder, Err *err)
     Run run = { 0 };
     char *prompt = NULL, path[PATH_BYTES];
     Options *settings = opt_new(&distill_command, err);
-    int image = 0, status = settings == NULL ? -1 : run_settings_read(settings, &prompt, folder, err);
+    int image = 0, particles = 1, status = settings == NULL ? -1 : run_settings_read(settings, &prompt, folder, err);
     if (status == 0) status = run_open_field(&run, settings, prompt, folder, err);
     if (status == 0) {
         const DistillConfig *c = &run.distill->config;
         image = c->field == FIELD_IMAGE;
+        particles = c->particles;
         const int size = image && !opt_given(o, "size") ? c->resolution : opt_int(o, "size");
         status = run_path(path, folder, "state.safetensors", err);
         if (status == 0) status = distill_load(run.distill, path, err);
@@ -37,7 +38,11 @@ static int render(const Options *o, const char *folder, Err *err)
         if (status == 0) status = run_tour(&run, path, size, opt_int(o, "frames"), err);
         run_close(&run);
     }
-    if (status == 0) printf("%s: %s\n", path, image ? "rgb.png" : "turntable.gif, rgb.png, depth.png, opacity.png, normal.png");
+    if (status == 0) {
+        printf("%s: %s", path, image ? "rgb.png" : "turntable.gif, rgb.png, depth.png, opacity.png, normal.png");
+        if (particles > 1) printf(", of the first of %d particles", particles);
+        putchar('\n');
+    }
     mem_free(prompt);
     opt_free(settings);
     return status;

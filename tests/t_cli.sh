@@ -95,6 +95,10 @@ words() {
         run "$sdref" $c --help
         case $status-$out-$err in "0-"*"Usage: sdref $c"*-) say ok "$c --help" ;; *) say "status $status, '$err'" "$c --help" ;; esac
     done
+    for c in render export; do
+        run "$sdref" $c --help
+        case $out in *"of its first particle"*) say ok "$c --help, of which particle" ;; *) say "$out" "$c --help, of which particle" ;; esac
+    done
     refuses "mistyped command" "*'verfy'*'verify'*" "$sdref" verfy
     refuses "no such command" "*'frobnicate'*" "$sdref" frobnicate
     refuses "mistyped flag" '*--guidence*--guidance*' "$sdref" distill "a red mug" --guidence 3 --out run

@@ -328,6 +328,7 @@ static void one_kind(const Kind *k, const char *prior)
     CHECK(!is_there(whole, "views/particle-2-00.png") && !is_there(whole, "turntable-2.gif"), "a particle too many");
     CHECK(command(out, cmd_render, whole, image ? "" : "--size 16 --frames 3", prior, "") == EXIT_FINE, "%s", out);
     check_says(out, (const char *const[]){ "/render: ", "rgb.png", image ? "!normal.png" : "normal.png", NULL }, "render");
+    check_says(out, (const char *const[]){ strstr(k->options, "--particles") != NULL ? ", of the first of " : "!particles", NULL }, "whose pictures");
     CHECK(is_there(whole, "render/rgb.png") && is_there(whole, "render/depth.png") == !image && is_there(whole, "render/normal.png") == !image, "rendered");
     folder_remove(base);
 }
