@@ -92,10 +92,10 @@ static int next_word(char word[64], const char **text)
 static int unknown(const char *prompt, const char *what, const char *word, const char *const *names, int n, Err *err)
 {
     const char *all = "`sdref help prompts` lists all";
-    if (word[0] == '\0') return err_set(err, "prompt \"%s\": no %s, expected \"a COLOUR OBJECT\"; %s", prompt, what, all);
+    if (word[0] == '\0') return err_set(err, "prompt \"%.200s\": no %s, expected \"a COLOUR OBJECT\"; %s", prompt, what, all);
     const char *near = text_nearest(word, names, n);
-    if (near == NULL) return err_set(err, "prompt \"%s\": unknown %s \"%s\"; %s", prompt, what, word, all);
-    return err_set(err, "prompt \"%s\": unknown %s \"%s\", did you mean \"%s\"? %s", prompt, what, word, near, all);
+    if (near == NULL) return err_set(err, "prompt \"%.200s\": unknown %s \"%s\"; %s", prompt, what, word, all);
+    return err_set(err, "prompt \"%.200s\": unknown %s \"%s\", did you mean \"%s\"? %s", prompt, what, word, near, all);
 }
 
 static int find(const char *word, const char *const *names, int n)
@@ -115,14 +115,14 @@ int scene_prompt_parse(int *object, int *colour, const char *prompt, Err *err)
     next_word(thing, &rest);
     next_word(extra, &rest);
     if (find(article, articles, 2) < 0)
-        return err_set(err, "prompt \"%s\": begins with \"%s\", expected \"a COLOUR OBJECT\"; `sdref help prompts` lists all",
+        return err_set(err, "prompt \"%.200s\": begins with \"%s\", expected \"a COLOUR OBJECT\"; `sdref help prompts` lists all",
                        prompt, article);
     const int c = find(hue, colour_names, COLOURS);
     if (c < 0) return unknown(prompt, "colour", hue, colour_names, COLOURS, err);
     const int o = find(thing, object_names, OBJECTS);
     if (o < 0) return unknown(prompt, "object", thing, object_names, OBJECTS, err);
     if (extra[0] != '\0')
-        return err_set(err, "prompt \"%s\": \"%s\" is left over after \"a COLOUR OBJECT\"; `sdref help prompts` lists all",
+        return err_set(err, "prompt \"%.200s\": \"%s\" is left over after \"a COLOUR OBJECT\"; `sdref help prompts` lists all",
                        prompt, extra);
     *object = o;
     *colour = c;

@@ -49,6 +49,9 @@ static void refused(const char *prompt, const char *const *words)
 
 static void prompts(void)
 {
+    char words[2000] = "a red mug";
+    memset(words + 9, 'x', sizeof words - 10);
+    refused(words, (const char *const[]){ "\"a red mugxxx", "object", NULL });
     for (int o = 0; o < scene_object_count(); o++)
         for (int c = 0; c < scene_colour_count(); c++) {
             char prompt[100];
