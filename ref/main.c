@@ -6,6 +6,7 @@
 #include "tensor/real.h"
 #include "tensor/text.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -96,6 +97,7 @@ static int help(int argc, char *const *argv)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : NULL;
+    signal(SIGXFSZ, SIG_IGN);                             /* a file that may not grow is then an error with a name */
     if (name == NULL) {
         usage(stderr);
         return EXIT_TROUBLE;

@@ -332,6 +332,8 @@ runs() {
     refuses "a time that cannot be removed" '*b-*/time.csv: cannot be removed: ?*' distill $long --overwrite --out "$work/b-$number" --quiet
     rmdir "$work/b-$number/time.csv"
     gives "--overwrite" 0 '*sha256 of sheet.png*' distill --overwrite --steps 2 --out "$work/b-$number"
+    refuses "a file that may not grow" "*/large.glb: cannot *" sh -c "ulimit -f 8; exec $sdref export $a --threshold 0.3 --out $work/large.glb"
+    if ls "$work" | grep -q large; then say "$(ls "$work" | grep large)" "and nothing of it is left"; else say ok "and nothing of it is left"; fi
     left=$(cd "$work/b-$number" && ls -d mesh.* render/* turntable-* views/notes 2>/dev/null | tr '\n' ' ')
     if [ "$left" = "views/notes " ]; then say ok "nothing of the old run is left"; else say "$left" "nothing of the old run is left"; fi
     gives "another run differs" 1 'short: *' "$sdref" compare "$a" "$work/b-$number"
