@@ -24,12 +24,12 @@ void block_place(Block *k, real *at, BlockRay *ray, int *place, int samples, int
     k->room = room;
 }
 
-void block_shake(real *v, int n, const Block *k, Shake kind, int at)
+void block_move(real *v, int n, const Block *k, Shake kind, int at)
 {
     const RenderSettings *s = k->settings;
     const RngAt draws = { s->draw / 2, (uint32_t)kind, k->first, RNG_PROBE };
     const real share = s->draw % 2 == 0 ? s->rounding : -s->rounding;
-    for (int i = 0; i < n && s->rounding > R(0.0); i++) {
+    for (int i = 0; i < n; i++) {
         const real u = (real)rng_uniform_at(draws, (uint32_t)(at + i)) - R(0.5);
         const real size = kind == SHAKE_THROUGH ? R(1.0) : v[i];
         v[i] = r_fma(size * share, u < R(0.0) ? u - R(0.5) : u + R(0.5), v[i]);

@@ -44,7 +44,11 @@ void block_pull(real *dtheta, Block *k, const Field *f);
 /* v (n), which are the block's values of a kind from `at` on: each moved up or down by half to all of settings->rounding of itself, every one by an
  * amount of its own; draw 2k+1 moves them the other way than draw 2k. Of 1 - alpha by that of 1, since others compute it from alpha. */
 typedef enum { SHAKE_T, SHAKE_SAMPLE, SHAKE_POINT, SHAKE_RAW, SHAKE_THROUGH, SHAKE_OPACITY, SHAKE_MEAN, SHAKE_PULL } Shake;
-void block_shake(real *v, int n, const Block *k, Shake kind, int at);
+void block_move(real *v, int n, const Block *k, Shake kind, int at);
+static inline void block_shake(real *v, int n, const Block *k, Shake kind, int at)
+{
+    if (k->settings->rounding > R(0.0)) block_move(v, n, k, kind, at);
+}
 
 /* ray.c: the outputs of one ray; and from their cotangents ddensity, dalbedo and dbackground (3). */
 void ray_put(RenderOut *out, const Block *k, int ray, size_t pixel);
