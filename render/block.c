@@ -84,6 +84,22 @@ static void choose_points(Block *k)
     }
 }
 
+/* In the first two draws taps that rounding may have set apart (each was moved by up to one `rounding`, and comes with about as much) are alike: in another's
+ * arithmetic they may be so, and there the normal is 0 and its adjoint a million times what is above it. */
+static void level_taps(Block *k)
+{
+    if (!(k->settings->rounding > R(0.0)) || k->settings->draw > 1 || k->planes != TAPS) return;
+    for (int m = 0; m + NORMAL_TAPS < k->M; m++) {
+        if (k->place[m] >= k->S || k->place[m + NORMAL_TAPS] != NORMAL_TAPS * k->S + k->place[m]) continue;       /* not all taps are in the cube */
+        real least = k->raw[m + 1], most = least;
+        for (int tap = 2; tap <= NORMAL_TAPS; tap++) {
+            least = r_min(least, k->raw[m + tap]);
+            most = r_max(most, k->raw[m + tap]);
+        }
+        for (int tap = 1; tap <= NORMAL_TAPS && most - least <= R(4.0) * k->settings->rounding * r_abs(k->raw[m]); tap++) k->raw[m + tap] = k->raw[m];
+    }
+}
+
 /* density = softplus(raw), its gradient sigmoid(raw) slope, albedo = sigmoid(raw); draw lends its room */
 static void ask(Block *k, const Field *f)
 {
@@ -95,6 +111,7 @@ static void ask(Block *k, const Field *f)
     if (M > 0 && k->planes == SLOPES) field_eval_slope(k->raw, k->p, k->dir, f, M);
     else if (M > 0) field_eval(k->raw, k->p, k->dir, f, M, k->kept);
     block_shake(k->raw, (k->planes == SLOPES ? 7 : 4) * M, k, SHAKE_RAW, 0);
+    level_taps(k);
     for (int m = 0; m < M; m++) density[m] = r_softplus(k->raw[m]);
     for (int m = 0; m < M; m++) k->density[k->place[m]] = density[m];
     for (int m = 0; m < M && k->planes == SLOPES; m++) {

@@ -251,6 +251,8 @@ def make(folder, name, seed, shading, view, h, w, outputs, jitter=False, backgro
         x = {"in.table": normal(6, 128, 2), **layers(normal, 12, 16, 4, scale=1.5)}
     else:
         x = {"in.grid": ball(9) if field == "ball" else 1.5 * normal(4, 5, 4, 6)}
+        if field == "even":
+            x["in.grid"][0] = 1
     if jitter:
         x["in.jitter"] = torch.rand(h, w, samples, generator=draw, dtype=torch.float64)
     if kind == "colour":
@@ -269,6 +271,7 @@ def golden_cases(folder):
     # mostly rounding, or in part: tests/t_verify.c says of what
     make(folder, "one_sample", 5, "albedo", (15, 30, 2.5, 40), 5, 6, FLAT, samples=1)
     make(folder, "ball_f32", 6, "lambertian", (15, 30, 2.5, 40), 9, 9, ALL, samples=48, field="ball", dtype=torch.float32)
+    make(folder, "even_density", 8, "normal", (15, 30, 2.5, 40), 5, 6, ALL, field="even")
     make(folder, "lit_hashgrid_f32", 7, "lambertian", (15, 30, 2.5, 40), 6, 7, ALL, samples=16, field="hashgrid", dtype=torch.float32)
 
 
