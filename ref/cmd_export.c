@@ -24,7 +24,7 @@ static const Option options[] = {
     { "Options", "resolution", OPT_INT, OPT_RESULT, "128", "N", "samples of the density along each side of the cube", MESH_SIDE_MIN, MESH_SIDE_MAX, NULL },
     { "Options", "threshold", OPT_REAL, OPT_RESULT, "2.77", "X",
       "density at the surface. At 2.77 = ln 2 / 0.25 a quarter of a unit, an eighth of the cube's side, lets half the light through", 1e-6, 1e6, NULL },
-    { "Options", "outliers", OPT_REAL, OPT_RESULT, "0.01", "X", "parts with fewer triangles than this share of the largest part's are left out", 0, 1, NULL },
+    { "Options", "outliers", OPT_REAL, OPT_RESULT, "0.01", "X", "parts with fewer triangles than this share of the largest part's are left out; 0: none", 0, 1, NULL },
     { "Options", "out", OPT_STRING, OPT_HOST, NULL, "FILE", "FILE.glb, FILE.obj or FILE.ply; default: mesh.glb, mesh.obj or mesh.ply in RUN", 0, 0, NULL },
     { "Options", "threads", OPT_INT, OPT_HOST, NULL, "N", "default: all cores; changes no bit", 1, 1024, NULL },
 };

@@ -333,9 +333,10 @@ static int read_by_kind(const Options *o, Err *err)
     const char *const own = network ? "Network" : render ? "Render" : "Estimator";
     for (int i = 0; i < command.noptions; i++) {
         const char *name = options[i].name;
-        const int camera = strcmp(name, "elevation") == 0 || strcmp(name, "azimuth") == 0 || strcmp(name, "kind") == 0;
-        const int read = strcmp(options[i].group, own) == 0 || (strcmp(options[i].group, "Options") == 0 && !(network && camera));
-        if (opt_given(o, name) && !read && !(network && strcmp(name, "t") == 0))
+        const int of_all = strcmp(options[i].group, "Options") == 0, of_views = strcmp(name, "elevation") == 0 || strcmp(name, "azimuth") == 0;
+        int read = of_all || strcmp(options[i].group, own) == 0;
+        if (network) read = (read && !of_views && strcmp(name, "kind") != 0) || strcmp(name, "t") == 0;
+        if (opt_given(o, name) && !read)
             return err_set(err, "--%s: found with %s, which does not read it; expected the options of \"%s\" (--help)", name,
                            network ? "--network" : render ? "--kind render" : "--kind estimator", own);
     }

@@ -44,8 +44,8 @@ static void help_prompts(void)
 static void help_regularisers(void)
 {
     printf("what a rendered view costs beside the estimator; a weight is a number, or S0,FROM,TO,S1: FROM up to step S0 (0 where it is left\n"
-           "out), linear to TO at step S1, and that from there on. Formulae: render/regularise.h, render/convexity.c. SDI weighs them against the mean over its latents, an\n"
-           "estimator here counts every value of the picture: for the same balance multiply by 3 x pixels.\n\n");
+           "out), linear to TO at step S1, and that from there on. Formulae: render/regularise.h, render/convexity.c. SDI weighs them against\n"
+           "the mean over its latents, an estimator here counts every value of the picture: for the same balance multiply by 3 x pixels.\n\n");
     printf("  %-14s  %-16s  %s\n", "weight of", "SDI", "DSD");
     for (int i = 0; i < REGULARISERS; i++)
         printf("  %-14s  %-16s  %s\n", regulariser_info[i].name, regulariser_info[i].sdi, regulariser_info[i].dsd);

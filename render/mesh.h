@@ -48,7 +48,7 @@ enum { ATLAS_SIDE = 4096, ATLAS_CELL = 8, ATLAS_CELL_MIN = 5 };
 /* Cells of ATLAS_CELL, smaller where the picture would be wider than ATLAS_SIDE; -1: not even cells of ATLAS_CELL_MIN fit. */
 int  atlas_plan(Atlas *a, const Mesh *m, Err *err);
 void atlas_corners(int corner[3][2], const Atlas *a, size_t triangle);    /* (column, row) of the triangle's corners */
-/* pixels: (rows cell, columns cell, 3). Every texel that bilinear filtering touches inside the triangle has the field's colour at its
+/* pixels: (rows cell, columns cell, 3). Every texel that bilinear filtering touches inside the triangle has the colour (mesh_colours) of its
  * own point of the triangle's plane, with normals interpolated likewise; texels that none touches may be black. */
 int  atlas_bake(unsigned char *pixels, const Atlas *a, const Mesh *m, const Field *f, Err *err);
 
